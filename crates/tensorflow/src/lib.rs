@@ -1,0 +1,42 @@
+//! A safe binding of TensorFlow's C API. The library is opened at run time, never linked:
+//! [`Library::open`], then [`SavedModel::load`], [`SavedModel::plan`] and [`SavedModel::run`] on
+//! [`Tensor`]s.
+//!
+//! Knows nothing of protocols or Node. All of the workspace's `unsafe` that concerns TensorFlow is
+//! here, behind a surface that cannot be misused: handles are freed once, plans do not leave their
+//! session, and memory lent to TensorFlow is owned by what it frees it with.
+
+mod c_api;
+mod devices;
+mod error;
+mod graph;
+mod graph_facts;
+mod handles;
+mod library;
+mod mapped;
+mod meta_graph;
+mod ops;
+mod plan;
+mod run_options;
+mod saved_model;
+mod session;
+mod shape;
+mod signature;
+mod status;
+mod strings;
+mod tensor;
+mod version;
+mod wire;
+
+pub use devices::Device;
+pub use error::{Error, OpenError, code};
+pub use graph_facts::GraphFacts;
+pub use library::{LIBRARY_NAMES, Library, OpenOptions, Warning, base_dtype};
+pub use meta_graph::ModelMeta;
+pub use plan::Plan;
+pub use run_options::RunOptions;
+pub use saved_model::{LoadOptions, SERVE_TAG, SavedModel};
+pub use signature::{Endpoint, Signature};
+pub use strings::StringsView;
+pub use tensor::{DT_STRING, Tensor, copies};
+pub use version::Version;
