@@ -1,0 +1,273 @@
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { silentLogger } from '../../ts/logger.js';
+import type { Clock, Timer } from '../../ts/manager/clock.js';
+import { ModelManager } from '../../ts/manager/manager.js';
+import type { ModelConfig } from '../../ts/manager/model-config.js';
+import type { CatalogWriter, LoadModel } from '../../ts/manager/model-deps.js';
+import { defaultManagerOptions, type ManagerOptions } from '../../ts/manager/options.js';
+import type { VersionStatus } from '../../ts/native/catalog.js';
+import type { LoadedModel, ModelInfo } from '../../ts/native/model.js';
+
+/** Time that moves only when told to. */
+export class FakeClock implements Clock {
+  #now = 0;
+  readonly #timers = new Set<{ at: number; callback: () => void }>();
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(delayMs: number, callback: () => void): Timer {
+    const timer = { at: this.#now + delayMs, callback };
+    this.#timers.add(timer);
+    return { cancel: () => void this.#timers.delete(timer) };
+  }
+
+  /** Lets time pass; timers fire in their order. */
+  advance(ms: number): void {
+    const end = this.#now + ms;
+    for (;;) {
+      const due = [...this.#timers].filter((it) => it.at <= end).sort((a, b) => a.at - b.at)[0];
+      if (due === undefined) break;
+      this.#timers.delete(due);
+      this.#now = due.at;
+      due.callback();
+    }
+    this.#now = end;
+  }
+
+  get pending(): number {
+    return this.#timers.size;
+  }
+}
+
+/** A model that is only a name. */
+export class FakeModel implements LoadedModel {
+  readonly signatures = [];
+  readonly info: ModelInfo;
+  closed = false;
+
+  constructor(exportDir: string) {
+    this.info = { exportDir, tags: ['serve'], tensorflowVersion: '', devices: [] };
+  }
+
+  signatureDefMap(): Buffer {
+    return Buffer.alloc(0);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+  }
+}
+
+/** The catalog as the engine has it: leases hold a withdrawn model open, and misuse throws. */
+export class FakeCatalog implements CatalogWriter {
+  readonly published = new Map<string, FakeModel>();
+  readonly statuses = new Map<string, readonly VersionStatus[]>();
+  readonly labels = new Map<string, readonly { label: string; version: bigint }[]>();
+  /** Every publish, withdraw and remove, such as `publish m/1`. */
+  readonly log: string[] = [];
+  readonly #leases = new Map<FakeModel, number>();
+  readonly #gone = new Map<FakeModel, () => void>();
+
+  publish(name: string, version: bigint, model: LoadedModel): void {
+    const key = `${name}/${version}`;
+    if (this.published.has(key)) throw new Error(`${key} is published already`);
+    if ((model as FakeModel).closed) throw new Error(`${key} is closed`);
+    this.published.set(key, model as FakeModel);
+    this.log.push(`publish ${key}`);
+  }
+
+  async withdraw(name: string, version: bigint): Promise<void> {
+    const key = `${name}/${version}`;
+    const model = this.published.get(key);
+    if (model === undefined) throw new Error(`${key} is not published`);
+    this.published.delete(key);
+    this.log.push(`withdraw ${key}`);
+    if ((this.#leases.get(model) ?? 0) > 0) {
+      await new Promise<void>((resolve) => this.#gone.set(model, resolve));
+    }
+    await model.close();
+  }
+
+  setLabels(name: string, labels: readonly { label: string; version: bigint }[]): void {
+    this.labels.set(name, labels);
+  }
+
+  setStatus(name: string, versions: readonly VersionStatus[]): void {
+    this.statuses.set(name, versions);
+  }
+
+  remove(name: string): void {
+    this.statuses.delete(name);
+    this.labels.delete(name);
+    this.log.push(`remove ${name}`);
+  }
+
+  /** Begins a request on the newest version; the function returned ends it. */
+  request(name: string): () => void {
+    const versions = this.versions(name);
+    const newest = versions[0];
+    if (newest === undefined) throw new Error(`Servable not found for request: Latest(${name})`);
+    const model = this.published.get(`${name}/${newest}`) as FakeModel;
+    if (model.closed) throw new Error(`${name}/${newest} serves although it is closed`);
+    this.#leases.set(model, (this.#leases.get(model) ?? 0) + 1);
+    return () => {
+      if (model.closed) throw new Error(`${name}/${newest} was closed during a request`);
+      const left = (this.#leases.get(model) ?? 0) - 1;
+      this.#leases.set(model, left);
+      if (left === 0) this.#gone.get(model)?.();
+    };
+  }
+
+  /** Published versions, highest first. */
+  versions(name: string): bigint[] {
+    return [...this.published.keys()]
+      .filter((key) => key.startsWith(`${name}/`))
+      .map((key) => BigInt(key.slice(name.length + 1)))
+      .sort((a, b) => (a > b ? -1 : 1));
+  }
+
+  /** The status of a model in short, such as `2:AVAILABLE 1:END(NOT_FOUND…)`. */
+  status(name: string): string {
+    const statuses = this.statuses.get(name);
+    if (statuses === undefined) return 'unknown';
+    return statuses
+      .map(({ version, state, code, message }) =>
+        code === 0 ? `${version}:${state}` : `${version}:${state}(${code} ${message})`,
+      )
+      .join(' ');
+  }
+}
+
+/** A loader whose results the test decides: by default every load succeeds at once. */
+export class FakeLoader {
+  /** Directories in the order they were asked for. */
+  readonly calls: string[] = [];
+  readonly models: FakeModel[] = [];
+  running = 0;
+  mostRunning = 0;
+  /** Answers a load: throw to fail it, wait to delay it. */
+  behaviour: (exportDir: string) => Promise<void> | void = () => undefined;
+
+  readonly load: LoadModel = async ({ exportDir }) => {
+    this.calls.push(exportDir);
+    this.running += 1;
+    this.mostRunning = Math.max(this.mostRunning, this.running);
+    try {
+      await this.behaviour(exportDir);
+    } finally {
+      this.running -= 1;
+    }
+    const model = new FakeModel(exportDir);
+    this.models.push(model);
+    return model;
+  };
+}
+
+/** A folder of models that is removed after the test. */
+export class ModelFolder {
+  readonly path = mkdtempSync(join(tmpdir(), 'servable manager '));
+
+  constructor() {
+    onTestFinished(() => rmSync(this.path, { recursive: true, force: true }));
+  }
+
+  /** Makes a version directory with a SavedModel in it; the same directory again gets other content. */
+  add(model: string, version: bigint | number | string, content = 'saved'): string {
+    const path = join(this.path, model, String(version));
+    mkdirSync(join(path, 'variables'), { recursive: true });
+    writeFileSync(join(path, 'saved_model.pb'), content);
+    writeFileSync(join(path, 'variables', 'variables.index'), content);
+    return path;
+  }
+
+  /** Makes a folder without versions. */
+  addEmpty(...parts: string[]): string {
+    const path = join(this.path, ...parts);
+    mkdirSync(path, { recursive: true });
+    return path;
+  }
+
+  remove(model: string, version?: bigint | number | string): void {
+    const path = join(this.path, model, version === undefined ? '' : String(version));
+    rmSync(path, { recursive: true, force: true });
+  }
+
+  /** Gives a file another modification time, as writing the same size again would. */
+  touch(path: string, seconds: number): void {
+    utimesSync(path, seconds, seconds);
+  }
+}
+
+/** A manager on fakes. Looks come only from `look`, so that no test depends on time. */
+export class Bench {
+  readonly clock = new FakeClock();
+  readonly catalog = new FakeCatalog();
+  readonly loader = new FakeLoader();
+  readonly folder = new ModelFolder();
+  readonly warnings: string[] = [];
+  readonly manager: ModelManager;
+
+  constructor(options: Partial<ManagerOptions> = {}) {
+    const warn = (_fields: object, text: string) => void this.warnings.push(text);
+    this.manager = new ModelManager({
+      catalog: this.catalog,
+      loadModel: this.loader.load,
+      clock: this.clock,
+      logger: { ...silentLogger, warn },
+      options: {
+        ...defaultManagerOptions,
+        fileSystemPollWaitSeconds: -1,
+        numInitialLoadThreads: 8,
+        ...options,
+      },
+    });
+    onTestFinished(() => void this.manager.stop(0));
+  }
+
+  config(name: string, more: Partial<ModelConfig> = {}): ModelConfig {
+    return {
+      name,
+      basePath: join(this.folder.path, name),
+      versionPolicy: { kind: 'latest', numVersions: 1 },
+      versionLabels: new Map(),
+      ...more,
+    };
+  }
+
+  /** Starts with these models and waits for the first load. */
+  async start(...configs: ModelConfig[]): ReturnType<ModelManager['initialLoad']> {
+    this.manager.start(configs);
+    await this.look();
+    return await this.manager.initialLoad();
+  }
+
+  /** One look at every model and whatever follows from it without waiting for time or requests. */
+  async look(): Promise<void> {
+    await this.manager.poll();
+    await quiet();
+  }
+
+  /** Two looks: what has changed since the last one and stays as it is now is taken. */
+  async settle(): Promise<void> {
+    await this.look();
+    await this.look();
+  }
+}
+
+/**
+ * Waits until everything that can happen by itself has happened.
+ *
+ * Looks and loads wait for the file system a few times in a row: each round waits for operations queued behind theirs.
+ */
+export async function quiet(rounds = 20): Promise<void> {
+  for (let round = 0; round < rounds; round += 1) {
+    await Promise.all([0, 1, 2, 3].map(() => stat(tmpdir())));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}

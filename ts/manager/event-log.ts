@@ -1,0 +1,33 @@
+import type { EventEmitter } from 'node:events';
+import type { Logger } from '../logger.js';
+import type { ManagerEvents } from './events.js';
+
+/** Writes one log line for each event of the manager. */
+export function logEvents(events: EventEmitter<ManagerEvents>, logger: Logger): void {
+  events.on('loading', ({ name, version, attempt, reload }) => {
+    logger.info({ model: name, version: `${version}`, attempt }, reload ? 'reloading' : 'loading');
+  });
+  events.on('loaded', ({ name, version, loadMs, reload }) => {
+    const fields = { model: name, version: `${version}`, loadMs: Math.round(loadMs) };
+    logger.info(fields, reload ? 'content replaced' : 'available');
+  });
+  events.on('failed', ({ name, version, error, retryInMs }) => {
+    const fields = { model: name, version: `${version}`, code: error.code, error: error.message };
+    if (retryInMs === null) logger.error(fields, 'load failed');
+    else logger.warn({ ...fields, retryInMs }, 'load failed, will be retried');
+  });
+  events.on('state', ({ name, version, state, error }) => {
+    const fields = { model: name, version: `${version}`, state };
+    if (state === 'UNLOADING') logger.info(fields, 'unloading');
+    else if (state === 'END' && error === null) logger.info(fields, 'unloaded');
+    else logger.debug(fields, 'state changed');
+  });
+  events.on('source', ({ name, error }) => {
+    if (error === null) logger.info({ model: name }, 'versions found again');
+    else
+      logger.warn({ model: name, code: error.code, error: error.message }, 'no versions to serve');
+  });
+  events.on('config', ({ names }) => {
+    logger.info({ models: names }, 'model config in force');
+  });
+}

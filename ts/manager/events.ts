@@ -1,0 +1,24 @@
+import type { ServingError } from '../errors.js';
+import type { State } from '../native/catalog.js';
+
+/** A servable: one version of one model. */
+export interface ServableId {
+  readonly name: string;
+  readonly version: bigint;
+}
+
+/** Every event of the manager with its arguments. */
+export interface ManagerEvents {
+  /** A servable changed its state; `error` is its health when it ended with a failure. */
+  state: [event: ServableId & { readonly state: State; readonly error: ServingError | null }];
+  /** A load has begun; `attempt` counts from 1. `reload` replaces the content of an available version. */
+  loading: [event: ServableId & { readonly attempt: number; readonly reload: boolean }];
+  /** A load succeeded and requests find the servable. */
+  loaded: [event: ServableId & { readonly loadMs: number; readonly reload: boolean }];
+  /** A load failed; `retryInMs` is `null` when no retry is planned. */
+  failed: [event: ServableId & { readonly error: ServingError; readonly retryInMs: number | null }];
+  /** A base path could not be read, or can be read again (`null`). Sent when it changes, not at every look. */
+  source: [event: { readonly name: string; readonly error: ServingError | null }];
+  /** A new config is in force. */
+  config: [event: { readonly names: readonly string[] }];
+}

@@ -1,0 +1,28 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { LoggingConfig } from '../codec/messages.js';
+
+/** Which of the versions found under a base path are served. */
+export type VersionPolicy =
+  | { readonly kind: 'latest'; readonly numVersions: number }
+  | { readonly kind: 'all' }
+  | { readonly kind: 'specific'; readonly versions: readonly bigint[] };
+
+/** One configured model. */
+export interface ModelConfig {
+  readonly name: string;
+  /** Absolute path or `file:` URI; its children named as integers are the versions. */
+  readonly basePath: string;
+  readonly versionPolicy: VersionPolicy;
+  readonly versionLabels: ReadonlyMap<string, bigint>;
+  /** Tags of the MetaGraph to load; the server's when left out. */
+  readonly tags?: readonly string[];
+  /** `tensorflow` when left out; nothing else is served. */
+  readonly platform?: string;
+  /** Which requests are recorded; none when left out. */
+  readonly logging?: LoggingConfig;
+}
+
+/** Whether two configs ask for the same. */
+export function sameConfig(a: ModelConfig, b: ModelConfig): boolean {
+  return isDeepStrictEqual(a, b);
+}

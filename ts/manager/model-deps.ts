@@ -1,0 +1,30 @@
+import type { EventEmitter } from 'node:events';
+import type { Catalog } from '../native/catalog.js';
+import type { LoadedModel, LoadOptions } from '../native/model.js';
+import type { Clock } from './clock.js';
+import type { ManagerEvents } from './events.js';
+import type { Limiter } from './limiter.js';
+import type { ManagerOptions } from './options.js';
+
+/** The part of the catalog that the manager writes. */
+export type CatalogWriter = Pick<
+  Catalog,
+  'publish' | 'withdraw' | 'setLabels' | 'setStatus' | 'remove'
+>;
+
+/** Loads a SavedModel; rejects with a `ServingError`. */
+export type LoadModel = (options: LoadOptions) => Promise<LoadedModel>;
+
+/** What one model gets from the manager. */
+export interface ModelDeps {
+  readonly catalog: CatalogWriter;
+  readonly loadModel: LoadModel;
+  readonly clock: Clock;
+  readonly options: ManagerOptions;
+  readonly events: EventEmitter<ManagerEvents>;
+  readonly loads: Limiter;
+  readonly unloads: Limiter;
+  readonly warn: (name: string, text: string) => void;
+  /** Called after every step: something may have settled. */
+  readonly changed: () => void;
+}

@@ -1,0 +1,50 @@
+import { availableParallelism } from 'node:os';
+import type { LoadOptions } from '../native/model.js';
+
+/** How models are found, loaded and forgotten. Names are TensorFlow Serving's flags where it has one. */
+export interface ManagerOptions {
+  /** Seconds between looks for new versions; 0 looks once, below 0 only when asked. */
+  readonly fileSystemPollWaitSeconds: number;
+  /** Attempts after a failed first one, for failures that time may heal. */
+  readonly maxNumLoadRetries: number;
+  /** Pause before the first retry; each later one is twice as long, up to ten minutes. Below 0: no pause. */
+  readonly loadRetryIntervalMicros: number;
+  /** Loads at once until every configured model has settled. */
+  readonly numInitialLoadThreads: number;
+  /** Loads at once from then on; 0 is one. */
+  readonly numLoadThreads: number;
+  /** Unloads at once; 0 is no limit, so that a long request of one model never keeps another in memory. */
+  readonly numUnloadThreads: number;
+  /** Keep the versions of a model whose base path has become empty. */
+  readonly servableVersionsAlwaysPresent: boolean;
+  /** A label that is new for its model may point at a version that is not loaded. */
+  readonly allowVersionLabelsForUnavailableModels: boolean;
+  /** Load the new version before the old one is unloaded, or the other way round where memory is short. */
+  readonly transitionPolicy: TransitionPolicy;
+  /** Seconds that status answers remember a version after its unloading; below 0 is for ever. */
+  readonly endedVersionTtlSeconds: number;
+  /** Tags of models whose config names none. */
+  readonly savedModelTags: readonly string[];
+  /** Serialized `tensorflow.ConfigProto` of every session, or `null`. */
+  readonly configProto: Uint8Array | null;
+  readonly inputShapeCheck: LoadOptions['inputShapeCheck'];
+}
+
+export type TransitionPolicy = 'availability_preserving' | 'resource_preserving';
+
+/** TensorFlow Serving's values. */
+export const defaultManagerOptions: ManagerOptions = {
+  fileSystemPollWaitSeconds: 1,
+  maxNumLoadRetries: 5,
+  loadRetryIntervalMicros: 60_000_000,
+  numInitialLoadThreads: 4 * availableParallelism(),
+  numLoadThreads: 0,
+  numUnloadThreads: 0,
+  servableVersionsAlwaysPresent: false,
+  allowVersionLabelsForUnavailableModels: false,
+  transitionPolicy: 'availability_preserving',
+  endedVersionTtlSeconds: 600,
+  savedModelTags: ['serve'],
+  configProto: null,
+  inputShapeCheck: 'auto',
+};
