@@ -1,0 +1,28 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { goldenFile, modelsDir } from './paths.js';
+
+/** The models of the recorded answers: a file for `--model_config_file`, written into a folder of its own. */
+export function goldenModelConfig(): string {
+  const text = readFileSync(goldenFile('models.config'), 'utf8').replaceAll(
+    '@MODELS@',
+    modelsDir(),
+  );
+  const path = join(mkdtempSync(join(tmpdir(), 'servable-config-')), 'models.config');
+  writeFileSync(path, text);
+  return path;
+}
+
+/** The names in `goldenModelConfig`, for waiting until all are AVAILABLE. */
+export const GOLDEN_MODELS = [
+  'half_plus_two',
+  'half_plus_three',
+  'echo',
+  'multi',
+  'strings',
+  'counter',
+  'fails',
+  'lookup',
+  'image',
+] as const;
