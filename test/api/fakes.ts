@@ -1,0 +1,99 @@
+import type { Engine } from '../../ts/api/infer.js';
+import type { CatalogReader } from '../../ts/api/model-status.js';
+import { ServingError } from '../../ts/errors.js';
+import type { ModelStatus, VersionStatus } from '../../ts/native/catalog.js';
+import type { Done, Target } from '../../ts/native/infer-queue.js';
+
+/** One request the fake engine got. */
+export interface Seen {
+  readonly target: Target;
+  readonly body: string;
+  readonly deadlineMs: number;
+}
+
+/** What the fake engine answers with. */
+export type Answer = { reply: string | Buffer; version?: number } | ServingError | 'never';
+
+/** An engine without models: it answers what the test says, from the next turn of the event loop. */
+export class FakeEngine implements Engine {
+  readonly seen: Seen[] = [];
+  readonly cancelled: number[] = [];
+  targetCalls = 0;
+  answer: (seen: Seen) => Answer;
+  readonly #targets: Target[] = [];
+  #running = 0;
+  #tickets = 0;
+
+  constructor(answer: (seen: Seen) => Answer = () => ({ reply: '{}' })) {
+    this.answer = answer;
+  }
+
+  target(target: Target): number {
+    this.targetCalls += 1;
+    return this.#targets.push(target) - 1;
+  }
+
+  infer(target: number, body: Buffer, deadlineMs: number, done: Done): number {
+    const found = this.#targets[target];
+    if (found === undefined) throw new Error(`no target ${target}`);
+    const seen = { target: found, body: body.toString(), deadlineMs };
+    this.seen.push(seen);
+    this.#running += 1;
+    const answer = this.answer(seen);
+    if (answer !== 'never') {
+      setImmediate(() => {
+        this.#running -= 1;
+        if (answer instanceof ServingError) done(answer, null, 0);
+        else done(null, Buffer.from(answer.reply), answer.version ?? 2);
+      });
+    }
+    this.#tickets += 1;
+    return this.#tickets;
+  }
+
+  cancel(ticket: number): void {
+    this.cancelled.push(ticket);
+    this.#running -= 1;
+  }
+
+  inFlight(): number {
+    return this.#running;
+  }
+}
+
+/** A status as the catalog keeps it. */
+export function versionStatus(version: bigint, rest: Partial<VersionStatus> = {}): VersionStatus {
+  return { version, state: 'AVAILABLE', code: 0, message: '', ...rest };
+}
+
+/** A catalog with `half_plus_two`: versions 2 and 1, label `stable` on 1. */
+export function fakeCatalog(
+  models: readonly ModelStatus[] = [
+    {
+      name: 'half_plus_two',
+      versions: [versionStatus(2n), versionStatus(1n)],
+      labels: [{ label: 'stable', version: 1n }],
+    },
+  ],
+): CatalogReader & { isReady: boolean } {
+  return {
+    isReady: true,
+    status: (name) => models.find((model) => model.name === name) ?? null,
+    list: () => [...models],
+    metadata(choice) {
+      const model = models.find(({ name }) => name === choice.name);
+      if (model === undefined) {
+        throw new ServingError(
+          'NOT_FOUND',
+          `Servable not found for request: Latest(${choice.name})`,
+        );
+      }
+      const label = model.labels.find((each) => each.label === choice.label);
+      const version = choice.version ?? label?.version ?? model.versions[0]?.version ?? 0n;
+      return { version, signatureDefMap: Buffer.alloc(0) };
+    },
+    ready() {
+      return this.isReady;
+    },
+  };
+}

@@ -1,0 +1,190 @@
+import { describe, expect, it } from 'vitest';
+import { flagsHelp, nearest, parseFlags } from '../ts/flags.js';
+import {
+  OPTION_NAMES,
+  OPTIONS,
+  type OptionSpec,
+  optionKey,
+  resolveOptions,
+} from '../ts/options.js';
+import { sessionConfig } from '../ts/session-config.js';
+
+describe('flags', () => {
+  it('takes every spelling of a flag', () => {
+    for (const argv of [
+      ['--rest_api_port=9000'],
+      ['--rest_api_port', '9000'],
+      ['--rest-api-port=9000'],
+      ['--rest-api-port', '9000'],
+      ['-rest_api_port=9000'],
+      ['--REST_API_PORT=9000'],
+    ]) {
+      expect(parseFlags(argv).values).toEqual({ restApiPort: 9000 });
+    }
+  });
+
+  it('takes every form of a boolean', () => {
+    const value = (...argv: string[]) => parseFlags(argv).values.listenAfterLoad;
+    expect(value('--listen_after_load')).toBe(true);
+    expect(value('--listen_after_load=true')).toBe(true);
+    expect(value('--listen_after_load=1')).toBe(true);
+    expect(value('--listen-after-load', 'false')).toBe(false);
+    expect(value('--listen_after_load=false')).toBe(false);
+    expect(value('--nolisten_after_load')).toBe(false);
+    expect(value('--no-listen-after-load')).toBe(false);
+    expect(parseFlags(['--listen_after_load', '--port=1']).values).toEqual({
+      listenAfterLoad: true,
+      port: 1,
+    });
+  });
+
+  it('lets the last of a repeated flag win', () => {
+    expect(parseFlags(['--port=1', '--port', '2', '--port=3']).values).toEqual({ port: 3 });
+  });
+
+  it('takes negative numbers, empty texts, lists and values with "="', () => {
+    expect(parseFlags(['--load_retry_interval_micros', '-1']).values).toEqual({
+      loadRetryIntervalMicros: -1,
+    });
+    expect(parseFlags(['--model_base_path=']).values).toEqual({ modelBasePath: '' });
+    expect(parseFlags(['--saved_model_tags=serve,gpu']).values).toEqual({
+      savedModelTags: ['serve', 'gpu'],
+    });
+    expect(parseFlags(['--model_base_path=/a=b']).values).toEqual({ modelBasePath: '/a=b' });
+  });
+
+  it.each([
+    [['--rest_api_prt=1'], 'unknown flag --rest_api_prt: did you mean --rest_api_port?'],
+    [['--zzz'], 'unknown flag --zzz: see --help'],
+    [['model'], 'unexpected argument "model": flags start with --'],
+    [['--port'], '--port needs a value: gRPC port; 0 turns it off'],
+    [
+      ['--model_name', '--port=1'],
+      '--model_name needs a value: name of the model under --model_base_path',
+    ],
+    [['--port=x'], '--port: got "x", wanted a number'],
+    [['--listen_after_load=maybe'], '--listen_after_load: got "maybe", wanted true or false'],
+    [['--nomodel_name'], 'unknown flag --nomodel_name: did you mean --model_name?'],
+  ])('refuses %j', (argv, message) => {
+    expect(() => parseFlags(argv)).toThrow(message);
+  });
+
+  it('finds the nearest name, or none', () => {
+    expect(nearest('model_nmae', OPTION_NAMES)).toBe('model_name');
+    expect(nearest('grpc_port', ['port', 'rest_api_port'])).toBeNull();
+    expect(nearest('serv', ['serve', 'demo'])).toBe('serve');
+  });
+
+  it('lists every option in the help', () => {
+    const help = flagsHelp();
+    for (const name of OPTION_NAMES) expect(help).toContain(`--${name} `);
+  });
+});
+
+describe('options', () => {
+  it('are complete, frozen and have the documented defaults', () => {
+    const { options, warnings } = resolveOptions({});
+    expect(warnings).toEqual([]);
+    expect(Object.isFrozen(options)).toBe(true);
+    expect(Object.keys(options)).toHaveLength(OPTION_NAMES.length);
+    expect(options).toMatchObject({
+      port: 8500,
+      restApiPort: 8501,
+      modelName: 'default',
+      fileSystemPollWaitSeconds: 1,
+      restApiTimeoutInMs: 30_000,
+      maxBodyBytes: 256 * 1024 * 1024,
+      grpcMaxMessageBytes: 256 * 1024 * 1024,
+      inputShapeCheck: 'auto',
+      savedModelTags: ['serve'],
+      maxNumLoadRetries: 5,
+      loadRetryIntervalMicros: 60_000_000,
+    });
+  });
+
+  it('every default passes its own check', () => {
+    for (const name of OPTION_NAMES) {
+      const spec: OptionSpec = OPTIONS[name];
+      expect(() => resolveOptions({ [optionKey(name)]: spec.default }), name).not.toThrow();
+    }
+  });
+
+  it('knows every flag of TensorFlow Serving', () => {
+    const flags =
+      `port grpc_socket_path rest_api_port rest_api_num_threads rest_api_timeout_in_ms rest_api_enable_cors_support
+      enable_batching allow_version_labels_for_unavailable_models batching_parameters_file enable_per_model_batching_parameters
+      model_config_file model_config_file_poll_wait_seconds model_name model_base_path num_load_threads num_unload_threads
+      max_num_load_retries load_retry_interval_micros file_system_poll_wait_seconds flush_filesystem_caches
+      tensorflow_session_parallelism tensorflow_session_config_file tensorflow_intra_op_parallelism tensorflow_inter_op_parallelism
+      use_alts_credentials ssl_config_file platform_config_file per_process_gpu_memory_fraction saved_model_tags
+      grpc_channel_arguments grpc_max_threads enable_model_warmup num_request_iterations_for_warmup monitoring_config_file
+      remove_unused_fields_from_bundle_metagraph prefer_tflite_model num_tflite_pools num_tflite_interpreters_per_pool
+      enable_signature_method_name_check xla_cpu_compilation_enabled xla_gpu_compilation_enabled enable_profiler
+      thread_pool_factory_config_file mixed_precision skip_initialize_tpu enable_grpc_healthcheck_service
+      enable_serialization_as_tensor_content`.split(/\s+/);
+    expect(flags.filter((name) => !Object.hasOwn(OPTIONS, name))).toEqual([]);
+  });
+
+  it.each([
+    [{ port: 70_000 }, '--port: got 70000, wanted a whole number from 0 to 65535'],
+    [{ port: 1.5 }, '--port: got 1.5, wanted a whole number from 0 to 65535'],
+    [
+      { inputShapeCheck: 'maybe' },
+      '--input_shape_check: got "maybe", wanted one of auto, strict, off',
+    ],
+    [{ modelName: 3 }, '--model_name: got 3, wanted text'],
+    [{ savedModelTags: 'serve' }, '--saved_model_tags: got "serve", wanted a list of texts'],
+    [{ zzz: 1 }, 'unknown option "zzz"'],
+    [{ port: 1, restApiPort: 1 }, '--port and --rest_api_port are both 1: they must differ'],
+    [
+      { port: 0, restApiPort: 0 },
+      'every listener is off: set --port, --rest_api_port or a socket path',
+    ],
+    [{ sslConfigFile: 'x' }, '--ssl_config_file: TLS is not in this version'],
+    [{ grpcChannelArguments: ['x'] }, '--grpc_channel_arguments: got "x", wanted key=value'],
+    [
+      {
+        tensorflowSessionParallelism: 1,
+        tensorflowIntraOpParallelism: 1,
+        tensorflowInterOpParallelism: 1,
+      },
+      'You cannot configure all.',
+    ],
+  ])('refuses %j', (given, message) => {
+    expect(() => resolveOptions(given as never)).toThrow(message);
+  });
+
+  it('warns of what it accepts without effect, and only when it was asked for', () => {
+    const warn = (given: Parameters<typeof resolveOptions>[0]) => resolveOptions(given).warnings;
+    expect(warn({ restApiNumThreads: 8 })).toEqual([
+      '--rest_api_num_threads has no effect: every worker answers REST on its event loop; see --workers',
+    ]);
+    expect(warn({ enableBatching: true })).toEqual([
+      '--enable_batching is ignored: batching is not in this version; every request runs by itself',
+    ]);
+    expect(warn({ enableBatching: false, batchingParametersFile: '' })).toEqual([]);
+  });
+
+  it('a Unix socket may stand for a port', () => {
+    expect(() =>
+      resolveOptions({ port: 0, restApiPort: 0, grpcSocketPath: '/tmp/g' }),
+    ).not.toThrow();
+  });
+});
+
+describe('session config', () => {
+  const bytes = async (given: Parameters<typeof resolveOptions>[0]) => {
+    const config = await sessionConfig(resolveOptions(given).options);
+    return config === null ? null : Buffer.from(config).toString('hex');
+  };
+
+  it('is TensorFlow’s default unless asked for', async () => {
+    expect(await bytes({})).toBeNull();
+  });
+
+  it('sets both kinds of threads', async () => {
+    // ConfigProto: intra_op_parallelism_threads = 2, inter_op_parallelism_threads = 5.
+    expect(await bytes({ tensorflowSessionParallelism: 3 })).toMatch(/^10032803/);
+    expect(await bytes({ tensorflowIntraOpParallelism: 4 })).toMatch(/^1004/);
+  });
+});

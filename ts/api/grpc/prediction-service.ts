@@ -1,0 +1,134 @@
+import { ServingError } from '../../errors.js';
+import type { Method } from '../../native/infer-queue.js';
+import type { Inference } from '../infer.js';
+import type { CatalogReader } from '../model-status.js';
+import {
+  type BidiStream,
+  missingModelSpec,
+  type Service,
+  toDeadlineMs,
+  toStatus,
+  type Unary,
+  unary,
+} from './rpc.js';
+
+const EMPTY = Buffer.alloc(0);
+const SIGNATURE_DEF = 'signature_def';
+const SIGNATURE_DEF_MAP_URL = 'type.googleapis.com/tensorflow.serving.SignatureDefMap';
+
+/** `tensorflow.serving.PredictionService`. */
+export function predictionService(inference: Inference, catalog: CatalogReader): Service {
+  return {
+    name: 'tensorflow.serving.PredictionService',
+    rpcs: [
+      { name: 'Predict', kind: 'unary', handler: infer(inference, 'grpc.predict') },
+      { name: 'Classify', kind: 'unary', handler: infer(inference, 'grpc.classify') },
+      { name: 'Regress', kind: 'unary', handler: infer(inference, 'grpc.regress') },
+      { name: 'MultiInference', kind: 'unary', handler: infer(inference, 'grpc.multiInference') },
+      {
+        name: 'GetModelMetadata',
+        kind: 'unary',
+        handler: unary((request) => getModelMetadata(catalog, request)),
+      },
+      { name: 'PredictStreamed', kind: 'bidiStream', handler: predictStreamed(inference) },
+    ],
+  };
+}
+
+/** A handler that runs the request's bytes. The ModelSpec in them decides the model. */
+export function infer(inference: Inference, method: Method): Unary {
+  const target = inference.target({ method, name: '', version: null, label: null });
+  return (call, callback) => {
+    let waiting = true;
+    const deadline = toDeadlineMs(call.getDeadline());
+    const ticket = inference.run(target, call.request, deadline, (failure, reply) => {
+      // After a cancellation nobody listens.
+      if (!waiting) return;
+      waiting = false;
+      if (failure === null) callback(null, reply);
+      else callback(toStatus(failure));
+    });
+    call.on('cancelled', () => {
+      if (!waiting) return;
+      waiting = false;
+      inference.cancel(ticket);
+    });
+  };
+}
+
+/** Answers every request of the stream as Predict would, in their order; the first failure ends the stream. */
+function predictStreamed(inference: Inference): BidiStream {
+  const target = inference.target({
+    method: 'grpc.predict',
+    name: '',
+    version: null,
+    label: null,
+  });
+  return (call) => {
+    let ticket = 0;
+    let running = false;
+    let ended = false;
+    let cancelled = false;
+    const close = (): void => {
+      if (ended && !running && !cancelled) call.end();
+    };
+    call.on('data', (request: Buffer) => {
+      // One at a time keeps the answers in order, and the client from filling the memory.
+      call.pause();
+      running = true;
+      ticket = inference.run(
+        target,
+        request,
+        toDeadlineMs(call.getDeadline()),
+        (failure, reply) => {
+          running = false;
+          if (cancelled) return;
+          if (failure !== null) {
+            cancelled = true;
+            call.emit('error', toStatus(failure));
+            return;
+          }
+          call.write(reply ?? EMPTY, () => call.resume());
+          close();
+        },
+      );
+    });
+    call.on('end', () => {
+      ended = true;
+      close();
+    });
+    call.on('cancelled', () => {
+      cancelled = true;
+      if (running) inference.cancel(ticket);
+    });
+  };
+}
+
+async function getModelMetadata(catalog: CatalogReader, bytes: Buffer): Promise<Buffer> {
+  const { messageType } = await import('../../codec/messages.js');
+  const request = messageType('tensorflow.serving.GetModelMetadataRequest').decode(bytes);
+  const spec = request.modelSpec;
+  if (spec === null) throw missingModelSpec();
+  if (request.metadataField.length === 0) {
+    throw new ServingError(
+      'INVALID_ARGUMENT',
+      'GetModelMetadataRequest must specify at least one metadata_field',
+    );
+  }
+  const unknown = request.metadataField.find((field) => field !== SIGNATURE_DEF);
+  if (unknown !== undefined) {
+    throw new ServingError('INVALID_ARGUMENT', `Metadata field ${unknown} is not supported`);
+  }
+  if (spec.name === '') {
+    throw new ServingError('INVALID_ARGUMENT', 'ModelSpec has no name specified.');
+  }
+  const { version, signatureDefMap } = catalog.metadata({
+    name: spec.name,
+    version: spec.version?.value ?? null,
+    label: spec.versionLabel,
+  });
+  return messageType('tensorflow.serving.GetModelMetadataResponse').encode({
+    modelSpec: { name: spec.name, version: { value: version } },
+    metadata: { [SIGNATURE_DEF]: { type_url: SIGNATURE_DEF_MAP_URL, value: signatureDefMap } },
+  });
+}

@@ -1,0 +1,83 @@
+import type { Socket } from 'node:net';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { NonFinite, Target } from '../../native/infer-queue.js';
+import { deadlineIn, type Inference } from '../infer.js';
+import { type BodyFailure, type BodyLimits, readBody } from './body.js';
+import { type ReplySettings, sendError, sendErrorText, sendJson } from './reply.js';
+import type { Choice, Verb } from './route.js';
+
+/** Settings of REST inference. */
+export interface InferenceSettings extends BodyLimits, ReplySettings {
+  /** Time an inference may take; 0 or less is no limit. */
+  readonly timeoutMs: number;
+}
+
+/** The ticket of the request that a connection waits for, so that one listener a connection serves all its requests. */
+const WAITING = Symbol('ticket');
+type WaitingSocket = Socket & { [WAITING]?: number };
+
+/** Answers `:predict`, `:classify` and `:regress`. */
+export class RestInference {
+  readonly #inference: Inference;
+  readonly #settings: InferenceSettings;
+  #isDraining = false;
+
+  constructor(inference: Inference, settings: InferenceSettings) {
+    this.#inference = inference;
+    this.#settings = settings;
+  }
+
+  /** The engine's number for what a path names. */
+  target(verb: Verb, choice: Choice, nonFinite: NonFinite): number {
+    const target: Target = { method: `rest.${verb}`, ...choice, nonFinite };
+    return this.#inference.target(target);
+  }
+
+  /** From now on answers tell their connection to close. */
+  drain(): void {
+    this.#isDraining = true;
+  }
+
+  /** Reads the body, runs it and replies. Returns at once. */
+  answer(target: number, request: FastifyRequest, reply: FastifyReply): void {
+    readBody(request.raw, this.#settings, (failure, body) => {
+      if (body === null) sendBodyFailure(reply, failure);
+      else this.#run(target, body, request, reply);
+    });
+  }
+
+  #run(target: number, body: Buffer, request: FastifyRequest, reply: FastifyReply): void {
+    const socket = request.raw.socket as WaitingSocket;
+    if (socket.destroyed) return;
+    const deadline = deadlineIn(this.#settings.timeoutMs);
+    const ticket = this.#inference.run(target, body, deadline, (failure, bytes, version) => {
+      socket[WAITING] = 0;
+      if (failure === null || version !== 0)
+        reply.header('x-servable-model-version', String(version));
+      if (this.#isDraining) reply.header('connection', 'close');
+      if (failure !== null || bytes === null) sendFailure(reply, failure);
+      else sendJson(request, reply, 200, bytes, this.#settings);
+    });
+    if (socket[WAITING] === undefined) {
+      socket.once?.('close', () => this.#inference.cancel(socket[WAITING] ?? 0));
+    }
+    socket[WAITING] = ticket;
+  }
+}
+
+function sendFailure(reply: FastifyReply, failure: Parameters<typeof sendError>[1] | null): void {
+  if (failure === null) sendErrorText(reply, 500, 'the engine gave no reply');
+  else sendError(reply, failure);
+}
+
+function sendBodyFailure(reply: FastifyReply, failure: BodyFailure): void {
+  if (failure === null) {
+    // The connection broke while the body came in: there is nobody to answer.
+    reply.hijack();
+    reply.raw.destroy();
+    return;
+  }
+  // What is left of the body would be taken for the next request.
+  reply.header('connection', 'close');
+  sendErrorText(reply, failure.status, failure.message);
+}

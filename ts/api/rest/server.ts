@@ -1,0 +1,242 @@
+import { randomBytes } from 'node:crypto';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { ServingError, toServingError } from '../../errors.js';
+import type { Logger } from '../../logger.js';
+import type { NonFinite } from '../../native/infer-queue.js';
+import type { Inference } from '../infer.js';
+import type { CatalogReader } from '../model-status.js';
+import { addCors, answerPreflight, type CorsSettings } from './cors.js';
+import { addHealth } from './health.js';
+import { type InferenceSettings, RestInference } from './inference.js';
+import { answerMetadata, answerModels, answerStatus } from './models.js';
+import { errorDocument, sendError, sendErrorText } from './reply.js';
+import { matchRoute } from './route.js';
+
+/** What the REST server is made of; it constructs none of it. */
+export interface RestDependencies {
+  readonly inference: Inference;
+  readonly catalog: CatalogReader;
+  readonly logger: Logger;
+  readonly settings: InferenceSettings;
+  readonly cors: CorsSettings;
+}
+
+/** Paths kept with their target; a client that invents paths only makes the map start over. */
+const CACHED_PATHS = 4096;
+/** Methods that carry a body. It is read here and not by fastify, which refuses unknown content types. */
+const BODY_METHODS = ['POST', 'PUT', 'PATCH', 'DELETE'];
+const V1 = /^\/v1\//i;
+
+/** A REST server without a port. */
+export interface RestServer {
+  /** It does not listen: hand its `server` a socket. */
+  readonly app: FastifyInstance;
+  /** Tells clients with every further answer to close their connection. */
+  drain(): Promise<void>;
+}
+
+/** Makes the REST server. */
+export async function createRestServer(dependencies: RestDependencies): Promise<RestServer> {
+  const rest = new Rest(dependencies);
+  const app = fastify({
+    logger: false,
+    exposeHeadRoutes: false,
+    genReqId: requestId,
+    requestIdHeader: false,
+    requestTimeout: 300_000,
+    return503OnClosing: false,
+    routerOptions: { caseSensitive: false },
+    // Only a path that is no valid percent-encoding comes here; the reference takes it literally.
+    frameworkErrors: (_error, request, reply) => {
+      const asked = request as unknown as FastifyRequest;
+      if (V1.test(asked.raw.url ?? '')) rest.answer(asked, reply as unknown as FastifyReply);
+      else sendNotFound(asked, reply as unknown as FastifyReply);
+    },
+    clientErrorHandler: refuseMalformed,
+  });
+  for (const method of BODY_METHODS) {
+    app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
+  }
+  addCors(app, dependencies.cors);
+  addHealth(app, dependencies.catalog);
+  app.all('/v1/*', (request, reply) => rest.answer(request, reply));
+  app.setNotFoundHandler(sendNotFound);
+  app.setErrorHandler((error, request, reply) => {
+    sendUnexpected(error, request, reply, dependencies.logger);
+  });
+  app.server.on('connect', (_request: IncomingMessage, socket: Socket) => {
+    socket.end(rawAnswer(501, 'text/html', htmlPage('501 Not Implemented', 'Not Implemented')));
+  });
+  await app.ready();
+  return {
+    app,
+    async drain() {
+      // fastify tells those whose request comes from now on, the other those that already wait.
+      rest.drain();
+      await app.close();
+    },
+  };
+}
+
+/** Everything under `/v1/`. */
+class Rest {
+  readonly #dependencies: RestDependencies;
+  readonly #inference: RestInference;
+  /** Targets by path, and by path and Accept header where that changes the answer. */
+  readonly #targets = new Map<string, number>();
+
+  constructor(dependencies: RestDependencies) {
+    this.#dependencies = dependencies;
+    this.#inference = new RestInference(dependencies.inference, dependencies.settings);
+  }
+
+  drain(): void {
+    this.#inference.drain();
+  }
+
+  answer(request: FastifyRequest, reply: FastifyReply): void {
+    reply.header('x-request-id', request.id);
+    try {
+      if (request.method === 'POST') this.#post(request, reply);
+      else this.#other(request, reply);
+    } catch (error) {
+      sendUnexpected(error, request, reply, this.#dependencies.logger);
+    }
+  }
+
+  #post(request: FastifyRequest, reply: FastifyReply): void {
+    const url = request.raw.url ?? '';
+    const accept = request.headers.accept;
+    const asks = accept !== undefined && accept.length > 3 && accept.includes('nonfinite');
+    const key = asks ? `${url} ${accept}` : url;
+    const known = this.#targets.get(key);
+    if (known !== undefined) {
+      this.#inference.answer(known, request, reply);
+      return;
+    }
+    const route = matchRoute('POST', pathOf(url));
+    if (route.kind !== 'infer') {
+      sendRefusal(route, request, reply);
+      return;
+    }
+    const target = this.#inference.target(route.verb, route.choice, nonFinite(asks ? accept : ''));
+    if (this.#targets.size >= CACHED_PATHS) this.#targets.clear();
+    this.#targets.set(key, target);
+    this.#inference.answer(target, request, reply);
+  }
+
+  #other(request: FastifyRequest, reply: FastifyReply): void {
+    if (request.method === 'OPTIONS') {
+      answerPreflight(request, reply);
+      return;
+    }
+    if (request.method === 'TRACE') {
+      sendPage(reply, 501, htmlPage('501 Not Implemented', 'Not Implemented'));
+      return;
+    }
+    const { catalog, settings } = this.#dependencies;
+    const route = matchRoute(request.method, pathOf(request.raw.url ?? ''));
+    if (route.kind === 'status') answerStatus(catalog, route.choice, request, reply, settings);
+    else if (route.kind === 'metadata') {
+      answerMetadata(catalog, route.choice, request, reply, settings).catch((error: unknown) => {
+        sendUnexpected(error, request, reply, this.#dependencies.logger);
+      });
+    } else if (route.kind === 'models') answerModels(catalog, request, reply, settings);
+    else sendRefusal(route, request, reply);
+  }
+}
+
+function sendRefusal(
+  route: { kind: string; version?: string },
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  const message =
+    route.version === undefined
+      ? `Malformed request: ${request.method} ${request.raw.url}`
+      : `Failed to convert version: ${route.version} to numeric.`;
+  sendError(reply, new ServingError('INVALID_ARGUMENT', message));
+}
+
+function pathOf(url: string): string {
+  const end = url.search(/[?#]/);
+  return end < 0 ? url : url.slice(0, end);
+}
+
+/** What `Accept: application/json; nonfinite=null|string` asks for. */
+function nonFinite(accept: string): NonFinite {
+  const wanted = /;\s*nonfinite\s*=\s*"?(null|string)\b/i.exec(accept)?.[1]?.toLowerCase();
+  return wanted === 'null' || wanted === 'string' ? wanted : 'token';
+}
+
+/** Ids are unique in a fleet: a random part a process and thread, and a count. */
+const ID_PREFIX = `${randomBytes(6).toString('hex')}-`;
+const GIVEN_ID = /^[\x21-\x7e]{1,128}$/;
+let requests = 0;
+
+function requestId(request: IncomingMessage): string {
+  const given = request.headers['x-request-id'];
+  if (given !== undefined && typeof given === 'string' && GIVEN_ID.test(given)) return given;
+  requests = (requests + 1) % Number.MAX_SAFE_INTEGER;
+  return ID_PREFIX + requests.toString(36);
+}
+
+/** Answers what nobody expected: logged whole, the client gets the id to ask about. */
+function sendUnexpected(
+  thrown: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  logger: Logger,
+): void {
+  const error = toServingError(thrown);
+  if (error.code !== 'INTERNAL') {
+    sendError(reply, error);
+    return;
+  }
+  logger.error({ err: thrown, requestId: request.id }, 'request failed');
+  sendErrorText(reply, 500, `internal error, request id ${request.id}`);
+}
+
+function sendNotFound(request: FastifyRequest, reply: FastifyReply): void {
+  if (request.method === 'TRACE') {
+    sendPage(reply, 501, htmlPage('501 Not Implemented', 'Not Implemented'));
+  } else {
+    sendPage(reply, 404, htmlPage('404 Not Found', 'Not Found'));
+  }
+}
+
+function sendPage(reply: FastifyReply, status: number, page: string): void {
+  reply.statusCode = status;
+  reply.header('content-type', 'text/html');
+  reply.header('connection', 'close');
+  reply.send(page);
+}
+
+/** The page the reference's HTTP library sends. */
+function htmlPage(title: string, heading: string): string {
+  return `<HTML><HEAD>\n<TITLE>${title}</TITLE>\n</HEAD><BODY>\n<H1>${heading}</H1>\n</BODY></HTML>\n`;
+}
+
+/** What is not HTTP gets an error document and loses its connection. */
+function refuseMalformed(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return;
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? 431
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? 408
+        : 400;
+  const document = errorDocument(`Malformed HTTP request: ${STATUS_CODES[status]}`);
+  socket.end(rawAnswer(status, 'application/json', document));
+}
+
+function rawAnswer(status: number, type: string, body: string): string {
+  const length = Buffer.byteLength(body);
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: ${type}\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n${body}`;
+}

@@ -1,0 +1,41 @@
+import type { Server } from '../server.js';
+import { packageVersion } from './version.js';
+
+/** What a person at a terminal wants to know once the server answers: versions, URLs, models. */
+export async function banner(server: Server): Promise<string> {
+  const { rest, grpc } = await server.listening();
+  const models = server.models();
+  const lines = [
+    '',
+    `Servable ${packageVersion()}, TensorFlow ${server.runtime()?.version ?? '?'}`,
+  ];
+  const example = models[0]?.name ?? 'NAME';
+  if (rest !== null) {
+    lines.push(`  REST    ${rest}/v1/models/${encodeURIComponent(example)}:predict`);
+    lines.push(`  models  ${rest}/v1/models`);
+    lines.push(`  health  ${rest}/healthz/ready`);
+  }
+  if (grpc !== null) lines.push(`  gRPC    ${grpc}`);
+  const rows = models.flatMap(({ name, versions, labels }) =>
+    versions.map(({ version, state, message }) => [
+      name,
+      String(version),
+      state,
+      labels
+        .filter((label) => label.version === version)
+        .map(({ label }) => label)
+        .join(', '),
+      message.split('\n')[0] ?? '',
+    ]),
+  );
+  return `${[...lines, '', ...table([['MODEL', 'VERSION', 'STATE', 'LABELS', ''], ...rows]), ''].join('\n')}\n`;
+}
+
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]?.map((_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  return rows.map((row) =>
+    `  ${row.map((cell, column) => cell.padEnd(widths?.[column] ?? 0)).join('  ')}`.trimEnd(),
+  );
+}

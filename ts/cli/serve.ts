@@ -1,0 +1,98 @@
+import { flagsHelp, parseFlags } from '../flags.js';
+import type { Options } from '../options.js';
+import { printVersions } from './version.js';
+
+const USAGE = `Usage: servable serve --model_name NAME --model_base_path DIR [flags]
+       servable serve --model_config_file FILE [flags]
+
+Serves SavedModels over REST and gRPC as TensorFlow Serving does. Flags take "=" or a space, "_" or "-"; the last of a repeated
+flag wins. --version prints the versions.
+`;
+
+/** How a server is started from the command line. */
+export interface ServeRun {
+  /** What to say once the server answers; null on anything but a terminal. */
+  readonly onReady?: (rest: string | null) => void;
+  /** Values that the command line may replace. */
+  readonly defaults?: Partial<Options>;
+  readonly usage?: string;
+}
+
+/** `servable serve`: runs until a signal. Ends the process. */
+export async function runServe(argv: readonly string[], run: ServeRun = {}): Promise<void> {
+  const { values, help, version } = parseFlags(argv);
+  if (help) {
+    process.stdout.write(`${run.usage ?? USAGE}\n${flagsHelp()}\n`);
+    return;
+  }
+  if (version) {
+    await printVersions();
+    return;
+  }
+  await serve({ ...run.defaults, ...values }, run.onReady ?? (() => undefined));
+}
+
+async function serve(
+  given: Partial<Options>,
+  onReady: (rest: string | null) => void,
+): Promise<void> {
+  const [{ createServer }, { ensureRuntime, isInteractive }] = await Promise.all([
+    import('../server.js'),
+    import('../runtime/ensure.js'),
+  ]);
+  const named = given.tensorflowLibrary ?? '';
+  const { path } = await ensureRuntime({ library: named || null, interactive: isInteractive() });
+  const server = createServer({ ...given, tensorflowLibrary: path });
+  const ended = stopOnSignals(async () => {
+    if (process.env.NOTIFY_SOCKET) void tellServiceManager('notifyStopping');
+    await server.stop();
+  });
+  const running = server.start().then(async () => {
+    const { rest } = await server.listening();
+    if (process.stdout.isTTY) {
+      const { banner } = await import('./banner.js');
+      process.stdout.write(await banner(server));
+    }
+    onReady(rest);
+    if (process.env.NOTIFY_SOCKET) await tellServiceManager('notifyReady');
+    await server.broken;
+  });
+  await Promise.race([ended.done, running.catch((error: unknown) => fail(error, ended))]);
+  await ended.done;
+}
+
+/** For systemd units of `Type=notify`. That it cannot be told is no reason to stop serving. */
+async function tellServiceManager(what: 'notifyReady' | 'notifyStopping'): Promise<void> {
+  const notify = await import('../notify.js');
+  try {
+    await notify[what]();
+  } catch (error) {
+    process.stderr.write(`servable: ${(error as Error).message}\n`);
+  }
+}
+
+/** A failure that only tells that a signal came first is no failure. */
+async function fail(error: unknown, ended: Ending): Promise<void> {
+  if (ended.isStopping()) return ended.done;
+  throw error;
+}
+
+interface Ending {
+  readonly done: Promise<void>;
+  isStopping(): boolean;
+}
+
+/** The first SIGTERM or SIGINT stops the server and ends the process with 0; the second ends it at once with 1. */
+function stopOnSignals(stop: () => Promise<void>): Ending {
+  let isStopping = false;
+  const done = new Promise<void>((resolve, reject) => {
+    const onSignal = (): void => {
+      if (isStopping) process.exit(1);
+      isStopping = true;
+      stop().then(resolve, reject);
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+  });
+  return { done, isStopping: () => isStopping };
+}

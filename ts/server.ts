@@ -1,0 +1,351 @@
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import { availableParallelism } from 'node:os';
+import type { ListenOn } from './acceptor.js';
+import { isServing } from './api/model-status.js';
+import { Deferred } from './deferred.js';
+import { ServingError } from './errors.js';
+import type { ListenerDependencies } from './listeners.js';
+import { createLogger, type Logger } from './logger.js';
+import { systemClock } from './manager/clock.js';
+import { failedForGood, type LoadSummary, loadError } from './manager/load-summary.js';
+import { ModelManager } from './manager/manager.js';
+import { defaultManagerOptions } from './manager/options.js';
+import { initialModels, type ServerModel } from './models.js';
+import { catalog, type ModelStatus } from './native/catalog.js';
+import { configurePool } from './native/infer-queue.js';
+import { bindListener, closeFd, type Listener } from './native/listener.js';
+import { loadModel } from './native/model.js';
+import { type RuntimeInfo, runtimeInfo } from './native/runtime.js';
+import { type Options, resolveOptions } from './options.js';
+import { findRuntime } from './runtime/find.js';
+import { openRuntimeAside } from './runtime-opener.js';
+import { sessionConfig } from './session-config.js';
+
+export type { ServerModel } from './models.js';
+
+/** Every option of `servable serve` by its configuration key, and the models. All have defaults. */
+export interface ServerOptions extends Partial<Options> {
+  /** The models to serve; without it `modelConfigFile` or `modelName` and `modelBasePath` say. */
+  readonly models?: readonly ServerModel[];
+  /** Where log lines go; by `logLevel` and `logFormat` to standard error when left out. */
+  readonly logger?: Logger;
+}
+
+/** Where a running server answers. */
+export interface Addresses {
+  /** Such as `http://localhost:8501`; null when REST has no port. */
+  readonly rest: string | null;
+  /** Such as `localhost:8500`; null when gRPC has no port. */
+  readonly grpc: string | null;
+}
+
+/** A TensorFlow model server in this process. There can be one at a time, because its catalog belongs to the process. */
+export interface Server {
+  /**
+   * Opens the ports and starts to load the models; resolves when every model has loaded or failed. Safe to call twice.
+   *
+   * @throws {ServingError} `UNAVAILABLE` port in use; `FAILED_PRECONDITION` no TensorFlow library; `UNKNOWN` every model failed for good;
+   *   `INVALID_ARGUMENT` a bad config
+   */
+  start(): Promise<void>;
+  /** Not ready, no new connections, requests in flight finish within the drain timeout, models are unloaded. Safe to call twice. */
+  stop(): Promise<void>;
+  /** Resolves once requests are accepted, which is before the models have loaded. */
+  listening(): Promise<Addresses>;
+  /** What status answers say of every model. */
+  models(): ModelStatus[];
+  /** The TensorFlow library in use, or null before it is open. */
+  runtime(): RuntimeInfo | null;
+  /** Rejects if the server breaks after it has started; never resolves. */
+  readonly broken: Promise<never>;
+}
+
+/**
+ * Makes a server; nothing happens before `start()`.
+ *
+ * @throws {ServingError} `INVALID_ARGUMENT` an option that is unknown or out of range
+ */
+export function createServer(options: ServerOptions = {}): Server {
+  const { models, logger, ...given } = options;
+  const { options: complete, warnings } = resolveOptions(given);
+  const log = logger ?? createLogger({ level: complete.logLevel, format: complete.logFormat });
+  return new ModelServer(complete, warnings, models, log);
+}
+
+/** Threads that own listeners: the parts of one server in this thread, or in workers. */
+interface Front {
+  stop(deadlineMs: number): Promise<void>;
+}
+
+class ModelServer implements Server {
+  readonly #options: Options;
+  readonly #warnings: readonly string[];
+  readonly #given: readonly ServerModel[] | undefined;
+  readonly #logger: Logger;
+  #manager: ModelManager | null = null;
+  #front: Front | null = null;
+  #bound: Listener[] = [];
+  #started: Promise<void> | null = null;
+  #stopped: Promise<void> | null = null;
+  readonly #addresses = new Deferred<Addresses>();
+  readonly #broken = new Deferred<never>();
+
+  constructor(
+    options: Options,
+    warnings: readonly string[],
+    models: readonly ServerModel[] | undefined,
+    logger: Logger,
+  ) {
+    this.#options = options;
+    this.#warnings = warnings;
+    this.#given = models;
+    this.#logger = logger;
+  }
+
+  start(): Promise<void> {
+    this.#started ??= this.#start().catch(async (error: unknown) => {
+      this.#addresses.reject(error);
+      await this.stop();
+      throw error;
+    });
+    return this.#started;
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  listening(): Promise<Addresses> {
+    return this.#addresses.promise;
+  }
+
+  get broken(): Promise<never> {
+    return this.#broken.promise;
+  }
+
+  models(): ModelStatus[] {
+    return catalog.list();
+  }
+
+  runtime(): RuntimeInfo | null {
+    return runtimeInfo();
+  }
+
+  async #start(): Promise<void> {
+    const options = this.#options;
+    for (const warning of this.#warnings) this.#logger.warn({}, warning);
+    const sockets = await this.#bind();
+    const runtime = this.#openRuntime();
+    // Awaited below: until then a failure must not count as unhandled.
+    runtime.catch(() => undefined);
+    if (options.inferenceThreads > 0) configurePool({ threads: options.inferenceThreads });
+    const configs = await initialModels(this.#given, options);
+    this.#stopIfAsked();
+    const manager = this.#makeManager(runtime, await sessionConfig(options));
+    manager.start(configs);
+    if (options.listenAfterLoad) {
+      await runtime;
+      this.#requireOne(await manager.initialLoad());
+    }
+    this.#stopIfAsked();
+    this.#front = await this.#open(sockets);
+    const { port, restApiPort } = options;
+    this.#logger.info({ grpc: port, rest: restApiPort }, 'listening');
+    await runtime;
+    // Whoever waits for the lines TensorFlow Serving logs sends its first request right after them.
+    await Promise.race([firstOutcomes(manager), manager.initialLoad()]);
+    this.#stopIfAsked();
+    if (this.models().some(isServing)) catalog.setReady(true);
+    this.#announce();
+    this.#requireOne(await manager.initialLoad());
+    this.#stopIfAsked();
+    catalog.setReady(true);
+  }
+
+  /** Binds the ports first, so that one in use is told before TensorFlow is opened. */
+  async #bind(): Promise<{ rest: ListenOn[]; grpc: ListenOn[] }> {
+    const { port, restApiPort, grpcSocketPath, restApiSocketPath } = this.#options;
+    const host = await address(this.#options.host);
+    const on = (wanted: number, path: string): ListenOn[] => {
+      const list: ListenOn[] = [];
+      if (wanted !== 0) {
+        const listener = bind(host, wanted);
+        this.#bound.push(listener);
+        list.push({ fd: listener.fd, path: null });
+      }
+      if (path !== '') list.push({ fd: null, path });
+      return list;
+    };
+    return { grpc: on(port, grpcSocketPath), rest: on(restApiPort, restApiSocketPath) };
+  }
+
+  async #openRuntime(): Promise<RuntimeInfo> {
+    const { tensorflowLibrary, opLibrary } = this.#options;
+    const opened = runtimeInfo();
+    const path =
+      opened !== null && tensorflowLibrary === ''
+        ? opened.path
+        : (await findRuntime({ library: tensorflowLibrary || null })).path;
+    const info = await openRuntimeAside(path, opLibrary);
+    this.#logger.info({ version: info.version, path: info.path }, 'TensorFlow library open');
+    for (const warning of info.warnings) this.#logger.warn({}, warning);
+    return info;
+  }
+
+  #makeManager(runtime: Promise<RuntimeInfo>, configProto: Uint8Array | null): ModelManager {
+    const options = this.#options;
+    this.#manager = new ModelManager({
+      catalog,
+      // Versions are found and their states told while the library is still being opened.
+      loadModel: async (what) => {
+        await runtime;
+        return loadModel(what);
+      },
+      clock: systemClock,
+      logger: this.#logger,
+      options: {
+        ...defaultManagerOptions,
+        fileSystemPollWaitSeconds: options.fileSystemPollWaitSeconds,
+        maxNumLoadRetries: options.maxNumLoadRetries,
+        loadRetryIntervalMicros: options.loadRetryIntervalMicros,
+        numLoadThreads: options.numLoadThreads,
+        allowVersionLabelsForUnavailableModels: options.allowVersionLabelsForUnavailableModels,
+        savedModelTags: options.savedModelTags,
+        configProto,
+        inputShapeCheck: options.inputShapeCheck,
+      },
+    });
+    return this.#manager;
+  }
+
+  async #open(sockets: { rest: ListenOn[]; grpc: ListenOn[] }): Promise<Front> {
+    const common = {
+      options: this.#options,
+      sockets,
+      reload: (config: Buffer) => this.#reload(config),
+      logger: this.#logger,
+    };
+    const count = workerCount(this.#options);
+    if (count === 1) {
+      const { Listeners } = await import('./listeners.js');
+      // The listeners own the descriptors from here on.
+      this.#bound = [];
+      const own: ListenerDependencies = { ...common, balance: null };
+      return Listeners.start(own);
+    }
+    const { Workers } = await import('./workers.js');
+    const onCrash = (error: Error): void => this.#broken.reject(error);
+    const workers = await Workers.start({ ...common, count, onCrash });
+    // They have duplicates; one that stayed open here would take connections that nobody accepts.
+    this.#closeBound();
+    return workers;
+  }
+
+  /** The lines TensorFlow Serving logs, which scripts wait for; and the addresses for whoever asked. */
+  #announce(): void {
+    const { host, port, restApiPort } = this.#options;
+    const shown = host === '::' ? '0.0.0.0' : host;
+    if (port !== 0) this.#logger.info({}, `Running gRPC ModelServer at ${shown}:${port} ...`);
+    if (restApiPort !== 0) {
+      this.#logger.info({}, `Exporting HTTP/REST API at:localhost:${restApiPort} ...`);
+    }
+    const name = host === '::' || host === '0.0.0.0' ? 'localhost' : host;
+    const url = name.includes(':') ? `[${name}]` : name;
+    this.#addresses.resolve({
+      rest: restApiPort === 0 ? null : `http://${url}:${restApiPort}`,
+      grpc: port === 0 ? null : `${url}:${port}`,
+    });
+  }
+
+  async #reload(bytes: Buffer): Promise<void> {
+    const [{ messageType }, { reloadedConfigs }] = await Promise.all([
+      import('./codec/messages.js'),
+      import('./manager/source/model-config.js'),
+    ]);
+    const config = messageType('tensorflow.serving.ModelServerConfig').decode(bytes);
+    const configs = reloadedConfigs(config);
+    if (this.#manager === null) throw new ServingError('UNAVAILABLE', 'the server is starting');
+    const failure = loadError(await this.#manager.apply(configs), 'model(s)');
+    if (failure !== null) throw failure;
+  }
+
+  #requireOne(summary: LoadSummary): void {
+    if (!failedForGood(summary)) return;
+    throw (
+      loadError(summary, 'servable(s)') ?? new ServingError('UNKNOWN', 'no model became available')
+    );
+  }
+
+  #stopIfAsked(): void {
+    if (this.#stopped !== null) throw new ServingError('CANCELLED', 'the server was stopped');
+  }
+
+  async #stop(): Promise<void> {
+    const deadlineMs = this.#options.drainTimeoutSeconds * 1000;
+    const until = performance.now() + deadlineMs;
+    catalog.setReady(false);
+    await this.#front?.stop(deadlineMs);
+    // Models may still be busy with what was cut off above; a moment is enough for the others.
+    await this.#manager?.stop(Math.max(1000, until - performance.now()));
+    this.#closeBound();
+  }
+
+  #closeBound(): void {
+    for (const { fd } of this.#bound) closeFd(fd);
+    this.#bound = [];
+  }
+}
+
+/** Resolves when every model has loaded, has failed once, or has nothing to load. */
+function firstOutcomes(manager: ModelManager): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      const { models } = manager.summary();
+      const isOpen = models.some(
+        ({ available, failed, error }) =>
+          available.length === 0 && failed.length === 0 && error === null,
+      );
+      if (isOpen) return;
+      for (const event of ['loaded', 'failed', 'source'] as const) manager.events.off(event, later);
+      resolve();
+    };
+    // The summary tells of an event once its listeners have run.
+    const later = (): void => void setImmediate(look);
+    for (const event of ['loaded', 'failed', 'source'] as const) manager.events.on(event, later);
+    look();
+  });
+}
+
+/** The IP address to bind for a host name or address. */
+async function address(host: string): Promise<string> {
+  if (isIP(host) !== 0) return host;
+  try {
+    return (await lookup(host)).address;
+  } catch (cause) {
+    const message = `--host: got "${host}", wanted an IP address or a name that resolves to one`;
+    throw new ServingError('INVALID_ARGUMENT', message, { cause });
+  }
+}
+
+/** Binds `host`; where there is no IPv6, "any address" means any IPv4 address. */
+function bind(host: string, port: number): Listener {
+  try {
+    return bindListener({ host, port });
+  } catch (error) {
+    const isInUse = error instanceof ServingError && error.code !== 'INVALID_ARGUMENT';
+    if (host !== '::' || (isInUse && /in use/.test((error as Error).message))) throw error;
+    return bindListener({ host: '0.0.0.0', port });
+  }
+}
+
+/**
+ * Half the cores, measured: on 2 cores that also carried the clients, one worker answered 9 300 small requests a second and two
+ * 5 800, because TensorFlow's threads and the client want the other core.
+ */
+function workerCount(options: Options): number {
+  return options.workers > 0
+    ? options.workers
+    : Math.max(1, Math.floor(availableParallelism() / 2));
+}

@@ -1,0 +1,104 @@
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { Balance, type ListenOn } from './acceptor.js';
+import { type CodeName, ServingError, toServingError } from './errors.js';
+import { Listeners } from './listeners.js';
+import { createLogger } from './logger.js';
+import type { Options } from './options.js';
+
+/** What a worker starts from. */
+export interface WorkerData {
+  readonly index: number;
+  readonly options: Options;
+  readonly rest: readonly ListenOn[];
+  readonly grpc: readonly ListenOn[];
+  /** Connections per worker. */
+  readonly balance: SharedArrayBuffer;
+}
+
+/** What the main thread tells a worker. */
+export type ToWorker =
+  | { readonly kind: 'stop'; readonly deadlineMs: number }
+  | { readonly kind: 'reloaded'; readonly id: number; readonly failure: Failure | null };
+
+/** What a worker tells the main thread: the few things that change the server go through it. */
+export type FromWorker =
+  | { readonly kind: 'listening' }
+  | { readonly kind: 'failed'; readonly failure: Failure }
+  | { readonly kind: 'reload'; readonly id: number; readonly config: Uint8Array }
+  | { readonly kind: 'stopped' };
+
+/** An error on its way between threads. */
+export interface Failure {
+  readonly code: CodeName;
+  readonly message: string;
+}
+
+/** The thread-safe form of an error. */
+export function toFailure(error: unknown): Failure {
+  const { code, message } = toServingError(error);
+  return { code, message };
+}
+
+/** A worker's end of the line to the main thread. */
+class MainThread {
+  readonly #port: MessagePort;
+  readonly #reloads = new Map<number, (failure: Failure | null) => void>();
+  #next = 1;
+
+  constructor(port: MessagePort) {
+    this.#port = port;
+  }
+
+  say(message: FromWorker): void {
+    this.#port.postMessage(message);
+  }
+
+  reload(config: Buffer): Promise<void> {
+    const id = this.#next++;
+    return new Promise((resolve, reject) => {
+      this.#reloads.set(id, (failure) => {
+        if (failure === null) resolve();
+        else reject(new ServingError(failure.code, failure.message));
+      });
+      this.say({ kind: 'reload', id, config: new Uint8Array(config) });
+    });
+  }
+
+  reloaded(id: number, failure: Failure | null): void {
+    this.#reloads.get(id)?.(failure);
+    this.#reloads.delete(id);
+  }
+}
+
+async function run(port: MessagePort, data: WorkerData): Promise<void> {
+  const main = new MainThread(port);
+  const { options } = data;
+  const logger = createLogger({ level: options.logLevel, format: options.logFormat });
+  const listeners = await Listeners.start({
+    options,
+    sockets: { rest: data.rest, grpc: data.grpc },
+    reload: (config) => main.reload(config),
+    logger: logger.child({ worker: data.index }),
+    balance: new Balance(data.balance, data.index),
+  });
+  port.on('message', (message: ToWorker) => {
+    if (message.kind === 'reloaded') {
+      main.reloaded(message.id, message.failure);
+      return;
+    }
+    void listeners.stop(message.deadlineMs).finally(() => {
+      main.say({ kind: 'stopped' });
+      // Nothing else keeps the thread alive; it is never terminated, a native run may still read its memory.
+      port.close();
+    });
+  });
+  main.say({ kind: 'listening' });
+}
+
+if (parentPort !== null) {
+  const port = parentPort;
+  run(port, workerData as WorkerData).catch((error: unknown) => {
+    port.postMessage({ kind: 'failed', failure: toFailure(error) } satisfies FromWorker);
+    port.close();
+  });
+}

@@ -1,0 +1,107 @@
+import { Worker } from 'node:worker_threads';
+import type { ReloadConfig } from './api/grpc/model-service.js';
+import { ServingError } from './errors.js';
+import type { Sockets } from './listeners.js';
+import type { Logger } from './logger.js';
+import { dupFd } from './native/listener.js';
+import type { Options } from './options.js';
+import { type FromWorker, type ToWorker, toFailure, type WorkerData } from './worker.js';
+
+/** What the workers need of the main thread. */
+export interface WorkersDependencies {
+  readonly options: Options;
+  readonly count: number;
+  readonly sockets: Sockets;
+  readonly reload: ReloadConfig;
+  readonly logger: Logger;
+  /** A worker ended by itself, which is a defect. */
+  readonly onCrash: (error: Error) => void;
+}
+
+/** The threads that own listeners. All answer on the same sockets and share one copy of every model. */
+export class Workers {
+  readonly #threads: readonly Thread[];
+
+  private constructor(threads: readonly Thread[]) {
+    this.#threads = threads;
+  }
+
+  /** Starts `count` threads; resolves when all of them accept connections. */
+  static async start(dependencies: WorkersDependencies): Promise<Workers> {
+    const balance = new SharedArrayBuffer(4 * dependencies.count);
+    const threads = Array.from(
+      { length: dependencies.count },
+      (_, index) => new Thread(dependencies, balance, index),
+    );
+    await Promise.all(threads.map((thread) => thread.listening));
+    return new Workers(threads);
+  }
+
+  /** As `Listeners.stop`, in every thread. */
+  async stop(deadlineMs: number): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.stop(deadlineMs)));
+  }
+}
+
+class Thread {
+  readonly listening: Promise<void>;
+  readonly #worker: Worker;
+  readonly #stopped: Promise<void>;
+  #stopping = false;
+
+  constructor(dependencies: WorkersDependencies, balance: SharedArrayBuffer, index: number) {
+    const { options, sockets, onCrash } = dependencies;
+    const own = (list: Sockets['rest']): Sockets['rest'] =>
+      list
+        // A Unix socket cannot be shared like this: the first worker serves it.
+        .filter((on) => on.path === null || index === 0)
+        .map((on) => (on.path === null ? { fd: dupFd(on.fd), path: null } : on));
+    const workerData: WorkerData = {
+      index,
+      options,
+      rest: own(sockets.rest),
+      grpc: own(sockets.grpc),
+      balance,
+    };
+    this.#worker = new Worker(new URL('./worker.js', import.meta.url), { workerData });
+    let stopped = (): void => undefined;
+    this.#stopped = new Promise((resolve) => {
+      stopped = resolve;
+    });
+    this.listening = new Promise((resolve, reject) => {
+      this.#worker.on('message', (message: FromWorker) => {
+        if (message.kind === 'listening') resolve();
+        else if (message.kind === 'stopped') stopped();
+        else if (message.kind === 'reload') this.#reload(dependencies.reload, message);
+        else reject(new ServingError(message.failure.code, message.failure.message));
+      });
+      this.#worker.on('error', (error) => {
+        reject(error);
+        onCrash(error);
+      });
+      this.#worker.on('exit', (code) => {
+        stopped();
+        const error = new Error(`worker ${index} ended with code ${code}`);
+        reject(error);
+        if (!this.#stopping && code !== 0) onCrash(error);
+      });
+    });
+  }
+
+  async stop(deadlineMs: number): Promise<void> {
+    this.#stopping = true;
+    this.#say({ kind: 'stop', deadlineMs });
+    await this.#stopped;
+  }
+
+  #reload(reload: ReloadConfig, { id, config }: { id: number; config: Uint8Array }): void {
+    reload(Buffer.from(config)).then(
+      () => this.#say({ kind: 'reloaded', id, failure: null }),
+      (error: unknown) => this.#say({ kind: 'reloaded', id, failure: toFailure(error) }),
+    );
+  }
+
+  #say(message: ToWorker): void {
+    this.#worker.postMessage(message);
+  }
+}
