@@ -1,0 +1,203 @@
+//! One request from bytes to bytes, inline or on the pool, with its counts.
+
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use servable_codec::json::print::NonFinite;
+use servable_codec::{Code, Error, JsonLimits, TensorLimits};
+
+use crate::body::Body;
+use crate::catalog::{Catalog, Choice};
+use crate::infer::{Ask, Method, Stop, Work, prepare};
+use crate::lease::Lease;
+use crate::runner::{RunMode, Runner};
+use crate::schedule::tick::Turn;
+
+/// What holds for every request of a queue.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Settings {
+    /// Limits on JSON bodies.
+    pub json: JsonLimits,
+    /// Limits on tensors in protobuf bodies.
+    pub tensor: TensorLimits,
+    /// gRPC replies carry `tensor_content` instead of typed fields.
+    pub as_tensor_content: bool,
+    /// Refuse signatures whose method name is another method's.
+    pub check_method_name: bool,
+}
+
+/// One request but for its body.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// What is asked for.
+    pub method: Method,
+    /// REST only: the model in the path.
+    pub name: &'a str,
+    /// REST only: the version or label in the path.
+    pub choice: Choice<'a>,
+    /// REST only: how NaN and the infinities are printed.
+    pub nonfinite: NonFinite,
+    /// The queue's settings.
+    pub settings: &'a Settings,
+}
+
+/// How a request ended. The reply's bytes are where the caller wanted them.
+#[derive(Debug)]
+pub struct Answer {
+    /// The version that answered, where one was found.
+    pub version: Option<i64>,
+    /// The reply is complete, or why there is none.
+    pub result: Result<(), Error>,
+}
+
+/// The catalog and the walk of a request.
+pub struct Engine<R: Runner> {
+    /// What is loaded.
+    pub catalog: Catalog<R>,
+}
+
+impl<R: Runner> Default for Engine<R> {
+    fn default() -> Self {
+        Self {
+            catalog: Catalog::default(),
+        }
+    }
+}
+
+impl<R: Runner> Engine<R> {
+    /// Answers on the calling thread if the request is known to be cheap and the turn has time left; `None` sends it to the
+    /// pool. The reply is appended to `out`.
+    pub fn answer_inline(
+        &self,
+        call: &Call<'_>,
+        body: &[u8],
+        turn: &mut Turn,
+        out: &mut Vec<u8>,
+    ) -> Option<Answer> {
+        if matches!(
+            call.method,
+            Method::GrpcMultiInference | Method::GrpcSessionRun
+        ) {
+            return None;
+        }
+        let is_rest = matches!(
+            call.method,
+            Method::RestPredict | Method::RestClassify | Method::RestRegress
+        );
+        // Before decoding: a REST request names its model in the path. An unknown model is answered here, cheaply.
+        if is_rest
+            && let Ok(lease) = self.catalog.find(call.name, call.choice)
+            && !lease.servable.may_inline(body.len())
+        {
+            return None;
+        }
+        let start = Instant::now();
+        let mut lease = None;
+        let work = prepare(
+            Ask {
+                call,
+                catalog: &self.catalog,
+                owner: None,
+                gate: &mut |signature| {
+                    let expected = signature.cost.inline(body.len());
+                    expected.is_some_and(|expected| turn.allows(expected))
+                },
+                lease: &mut lease,
+            },
+            body,
+        );
+        let work = match work {
+            Ok(work) => Ok(work),
+            Err(Stop::Pool) => return None,
+            Err(Stop::Failed(error)) => Err(error),
+        };
+        if let Some(lease) = &lease {
+            lease.counters.inline_runs.fetch_add(1, Ordering::Relaxed);
+        }
+        let answer = conclude(
+            call,
+            body.len(),
+            (work, lease),
+            (start, RunMode::Inline),
+            out,
+        );
+        turn.spend(start.elapsed());
+        Some(answer)
+    }
+
+    /// Answers on the calling thread, however long it takes. The reply is appended to `out`.
+    pub fn answer(&self, call: &Call<'_>, body: &Body, out: &mut Vec<u8>) -> Answer {
+        let start = Instant::now();
+        let mut lease = None;
+        let bytes = body.bytes();
+        let work = prepare(
+            Ask {
+                call,
+                catalog: &self.catalog,
+                owner: Some(body),
+                gate: &mut |_| true,
+                lease: &mut lease,
+            },
+            bytes,
+        );
+        let work = work.map_err(|stop| match stop {
+            Stop::Failed(error) => error,
+            Stop::Pool => Error::new(Code::Internal, "the pool refused its own request"),
+        });
+        if let Some(lease) = &lease {
+            lease.counters.pooled_runs.fetch_add(1, Ordering::Relaxed);
+        }
+        conclude(
+            call,
+            bytes.len(),
+            (work, lease),
+            (start, RunMode::Pool),
+            out,
+        )
+    }
+}
+
+/// Runs and prints what was prepared, and counts it.
+fn conclude<R: Runner>(
+    call: &Call<'_>,
+    body_bytes: usize,
+    (work, lease): (Result<Work<R>, Error>, Option<Lease<R>>),
+    (start, mode): (Instant, RunMode),
+    out: &mut Vec<u8>,
+) -> Answer {
+    let reply_start = out.len();
+    let counters = lease
+        .as_ref()
+        .map(|lease| lease.counters.method(call.method));
+    let result = work.and_then(|work| {
+        let run_start = Instant::now();
+        // What is known to be cheap is run without TensorFlow's thread hop wherever it runs.
+        let mode = if work.is_cheap(body_bytes) {
+            RunMode::Inline
+        } else {
+            mode
+        };
+        let outputs = work.run(mode);
+        let run_end = Instant::now();
+        let result = outputs.and_then(|outputs| work.finish(&outputs, call, out));
+        // A failed run has its cost too.
+        let end = Instant::now();
+        work.record_cost(body_bytes, end - start);
+        if let (Ok(()), Some(counters)) = (&result, counters) {
+            counters.run_latency.record(run_end - run_start);
+            counters.latency.record(end - start);
+        }
+        result
+    });
+    if result.is_err() {
+        // A printer that failed half way leaves nothing behind.
+        out.truncate(reply_start);
+    }
+    if let Some(counters) = counters {
+        counters.count(result.as_ref().err().map_or(Code::Ok, |error| error.code));
+    }
+    Answer {
+        version: lease.map(|lease| lease.version),
+        result,
+    }
+}

@@ -1,0 +1,114 @@
+//! The pool: deadlines, cancelling, the bounded queue, panics.
+
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::{Duration, Instant};
+
+use servable_codec::Code;
+use servable_engine::schedule::pool::{Cancel, Job, Pool, Verdict};
+
+const LONG: Duration = Duration::from_secs(20);
+
+fn job(verdicts: &Sender<Verdict>, deadline: Option<Instant>, cancel: &Cancel) -> Job {
+    let verdicts = verdicts.clone();
+    let run = Box::new(move |verdict| verdicts.send(verdict).unwrap());
+    Job {
+        deadline,
+        cancel: cancel.clone(),
+        run,
+    }
+}
+
+/// Holds the pool's only thread until the sender is dropped.
+fn block(pool: &Pool) -> Sender<()> {
+    let (release, wait) = mpsc::channel::<()>();
+    let (started, running) = mpsc::channel();
+    let run = Box::new(move |_| {
+        started.send(()).unwrap();
+        let _ = wait.recv();
+    });
+    pool.submit(Job {
+        deadline: None,
+        cancel: Cancel::default(),
+        run,
+    })
+    .unwrap();
+    running.recv_timeout(LONG).unwrap();
+    release
+}
+
+fn next(verdicts: &Receiver<Verdict>) -> Verdict {
+    verdicts.recv_timeout(LONG).unwrap()
+}
+
+#[test]
+fn a_deadline_is_checked_when_the_job_is_popped() {
+    let pool = Pool::start("t", 1, 8).unwrap();
+    let (sender, verdicts) = mpsc::channel();
+    let release = block(&pool);
+    let soon = Instant::now() + Duration::from_millis(1);
+    pool.submit(job(&sender, Some(soon), &Cancel::default()))
+        .unwrap();
+    pool.submit(job(
+        &sender,
+        Some(Instant::now() + LONG),
+        &Cancel::default(),
+    ))
+    .unwrap();
+    while Instant::now() < soon {
+        std::hint::spin_loop();
+    }
+    drop(release);
+    assert_eq!(next(&verdicts), Verdict::Expired);
+    assert_eq!(next(&verdicts), Verdict::Run);
+}
+
+#[test]
+fn a_cancelled_job_is_not_run() {
+    let pool = Pool::start("t", 1, 8).unwrap();
+    let (sender, verdicts) = mpsc::channel();
+    let release = block(&pool);
+    let cancel = Cancel::default();
+    pool.submit(job(&sender, None, &cancel)).unwrap();
+    cancel.cancel();
+    drop(release);
+    assert_eq!(next(&verdicts), Verdict::Cancelled);
+}
+
+#[test]
+fn a_full_queue_refuses_at_once() {
+    let pool = Pool::start("t", 1, 2).unwrap();
+    let (sender, verdicts) = mpsc::channel();
+    let release = block(&pool);
+    for _ in 0..2 {
+        pool.submit(job(&sender, None, &Cancel::default())).unwrap();
+    }
+    let error = pool
+        .submit(job(&sender, None, &Cancel::default()))
+        .unwrap_err();
+    assert_eq!(error.code, Code::Unavailable);
+    assert_eq!(
+        error.message,
+        "The inference queue is full: 2 requests are waiting for 1 threads"
+    );
+    assert_eq!(next(&verdicts), Verdict::Refused);
+    drop(release);
+    assert_eq!(
+        (next(&verdicts), next(&verdicts)),
+        (Verdict::Run, Verdict::Run)
+    );
+}
+
+#[test]
+fn a_panic_costs_neither_the_thread_nor_the_jobs_behind_it() {
+    let pool = Pool::start("t", 1, 8).unwrap();
+    let (sender, verdicts) = mpsc::channel();
+    let run = Box::new(|_| panic!("on purpose"));
+    pool.submit(Job {
+        deadline: None,
+        cancel: Cancel::default(),
+        run,
+    })
+    .unwrap();
+    pool.submit(job(&sender, None, &Cancel::default())).unwrap();
+    assert_eq!(next(&verdicts), Verdict::Run);
+}
