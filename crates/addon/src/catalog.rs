@@ -1,0 +1,275 @@
+//! The catalog's functions. See `ts/native/catalog.ts`.
+
+use std::sync::atomic::Ordering;
+
+use napi::Env;
+use napi::bindgen_prelude::{BigInt, BufferSlice};
+use napi_derive::napi;
+use servable_engine::catalog::{Choice, ModelStatus, State, VersionStatus};
+use servable_engine::counters::{Histogram, INPUT_BORROWS, INPUT_COPIES, LATENCY_BOUNDS_US};
+use servable_engine::infer::Method;
+use servable_engine::runner::Runner;
+
+use crate::error::{Result, refused, throw};
+use crate::model::NativeModel;
+use crate::process::ENGINE;
+
+/// One version's status.
+#[napi(object, use_nullable = true)]
+pub struct VersionStatusInfo {
+    /// Its number.
+    pub version: BigInt,
+    /// `START`, `LOADING`, `AVAILABLE`, `UNLOADING` or `END`.
+    pub state: String,
+    /// Canonical code number.
+    pub code: u32,
+    /// Why it failed.
+    pub message: String,
+}
+
+/// One label.
+#[napi(object, use_nullable = true)]
+pub struct LabelInfo {
+    /// Its name.
+    pub label: String,
+    /// What it points at.
+    pub version: BigInt,
+}
+
+/// One model's status.
+#[napi(object, use_nullable = true)]
+pub struct ModelStatusInfo {
+    /// Its name.
+    pub name: String,
+    /// Descending.
+    pub versions: Vec<VersionStatusInfo>,
+    /// Sorted by label.
+    pub labels: Vec<LabelInfo>,
+}
+
+/// A version's signatures.
+#[napi(object, use_nullable = true)]
+pub struct MetadataInfo<'env> {
+    /// The version chosen.
+    pub version: BigInt,
+    /// A serialized `SignatureDefMap`.
+    pub signature_def_map: BufferSlice<'env>,
+}
+
+const STATES: [(State, &str); 5] = [
+    (State::Start, "START"),
+    (State::Loading, "LOADING"),
+    (State::Available, "AVAILABLE"),
+    (State::Unloading, "UNLOADING"),
+    (State::End, "END"),
+];
+
+fn status_info(status: ModelStatus) -> ModelStatusInfo {
+    let versions = status
+        .versions
+        .into_iter()
+        .map(|version| VersionStatusInfo {
+            version: BigInt::from(version.version),
+            state: STATES
+                .iter()
+                .find(|(state, _)| *state == version.state)
+                .map_or("", |(_, name)| name)
+                .to_owned(),
+            code: u32::from(version.code),
+            message: version.message,
+        });
+    let labels = status.labels.into_iter().map(|(label, version)| LabelInfo {
+        label,
+        version: BigInt::from(version),
+    });
+    ModelStatusInfo {
+        name: status.name,
+        versions: versions.collect(),
+        labels: labels.collect(),
+    }
+}
+
+/// From now on requests find this version.
+#[napi(catch_unwind)]
+pub fn catalog_publish(name: String, version: BigInt, model: &NativeModel) -> Result<()> {
+    let version = version.get_i64().0;
+    model
+        .give(|servable| ENGINE.catalog.publish(&name, version, servable))
+        .map_err(throw)
+}
+
+/// Replaces a model's labels.
+#[napi(catch_unwind)]
+pub fn catalog_set_labels(name: String, labels: Vec<LabelInfo>) {
+    let labels = labels
+        .into_iter()
+        .map(|label| (label.label, label.version.get_i64().0))
+        .collect();
+    ENGINE.catalog.set_labels(&name, labels);
+}
+
+/// Replaces what status answers say of a model.
+#[napi(catch_unwind)]
+pub fn catalog_set_status(name: String, versions: Vec<VersionStatusInfo>) {
+    let versions = versions.into_iter().map(|version| VersionStatus {
+        version: version.version.get_i64().0,
+        state: STATES
+            .iter()
+            .find(|(_, name)| *name == version.state)
+            .map_or(State::Start, |(state, _)| *state),
+        code: u8::try_from(version.code).unwrap_or(2),
+        message: version.message,
+    });
+    ENGINE.catalog.set_status(&name, versions.collect());
+}
+
+/// Forgets a model.
+#[napi(catch_unwind)]
+pub fn catalog_remove(name: String) {
+    ENGINE.catalog.remove(&name);
+}
+
+/// One model's status, or `null`.
+#[napi(catch_unwind)]
+pub fn catalog_status(name: String) -> Option<ModelStatusInfo> {
+    ENGINE.catalog.status(&name).map(status_info)
+}
+
+/// Every model's status, sorted by name.
+#[napi(catch_unwind)]
+pub fn catalog_list() -> Vec<ModelStatusInfo> {
+    ENGINE.catalog.list().into_iter().map(status_info).collect()
+}
+
+/// The signatures of a version: by number, by label, or the newest.
+#[napi(catch_unwind)]
+pub fn catalog_metadata(
+    env: &Env,
+    name: String,
+    version: Option<BigInt>,
+    label: Option<String>,
+) -> Result<MetadataInfo<'_>> {
+    let choice = match (&version, &label) {
+        (Some(version), _) => Choice::Specific(version.get_i64().0),
+        (None, Some(label)) => Choice::Label(label),
+        (None, None) => Choice::Latest,
+    };
+    let lease = ENGINE.catalog.find(&name, choice).map_err(throw)?;
+    let map = lease.servable.runner().signature_def_map();
+    let signature_def_map = BufferSlice::copy_from(env, map).map_err(refused)?;
+    Ok(MetadataInfo {
+        version: BigInt::from(lease.version),
+        signature_def_map,
+    })
+}
+
+/// Whether this process should receive requests.
+#[napi(catch_unwind)]
+pub fn catalog_set_ready(ready: bool) {
+    ENGINE.catalog.set_ready(ready);
+}
+
+/// What `catalogSetReady` set; false at first.
+#[napi(catch_unwind)]
+pub fn catalog_ready() -> bool {
+    ENGINE.catalog.ready()
+}
+
+/// A count of durations per bucket.
+#[napi(object, use_nullable = true)]
+pub struct HistogramInfo {
+    /// Not cumulative; one more than there are bounds.
+    pub buckets: Vec<f64>,
+    /// In microseconds.
+    pub sum_us: f64,
+}
+
+fn histogram_info(histogram: &Histogram) -> HistogramInfo {
+    let (buckets, sum_us) = histogram.snapshot();
+    HistogramInfo {
+        buckets: buckets.into_iter().map(|count| count as f64).collect(),
+        sum_us,
+    }
+}
+
+/// The counts of one method.
+#[napi(object, use_nullable = true)]
+pub struct MethodCountersInfo {
+    /// Such as `rest.predict`.
+    pub method: String,
+    /// By canonical code number.
+    pub requests: Vec<f64>,
+    /// Decode, run and print of successes.
+    pub latency: HistogramInfo,
+    /// The run alone, of successes.
+    pub run_latency: HistogramInfo,
+}
+
+/// The counts of one model.
+#[napi(object, use_nullable = true)]
+pub struct ModelCountersInfo {
+    /// Its name.
+    pub name: String,
+    /// Methods that were called.
+    pub methods: Vec<MethodCountersInfo>,
+    /// Requests run on the event loop.
+    pub inline_runs: f64,
+    /// Requests run on the pool.
+    pub pooled_runs: f64,
+}
+
+/// Every model's counters, sorted by name.
+#[napi(catch_unwind)]
+pub fn catalog_counters() -> Vec<ModelCountersInfo> {
+    let counters = ENGINE.catalog.counters().into_iter();
+    counters
+        .map(|(name, counters)| {
+            let called = Method::ALL.iter().filter_map(|(method, method_name)| {
+                let counters = counters.method(*method);
+                let requests = counters.requests().map(|count| count as f64);
+                requests
+                    .iter()
+                    .any(|count| *count > 0.0)
+                    .then(|| MethodCountersInfo {
+                        method: (*method_name).to_owned(),
+                        requests: requests.to_vec(),
+                        latency: histogram_info(&counters.latency),
+                        run_latency: histogram_info(&counters.run_latency),
+                    })
+            });
+            ModelCountersInfo {
+                name,
+                methods: called.collect(),
+                inline_runs: counters.inline_runs.load(Ordering::Relaxed) as f64,
+                pooled_runs: counters.pooled_runs.load(Ordering::Relaxed) as f64,
+            }
+        })
+        .collect()
+}
+
+/// The upper bounds of all latency buckets, in microseconds.
+#[napi(catch_unwind)]
+pub fn latency_bounds_us() -> Vec<f64> {
+    LATENCY_BOUNDS_US.to_vec()
+}
+
+/// How inputs came into tensors, since the process began. For tests and benchmarks.
+#[napi(object, use_nullable = true)]
+pub struct CopyCounters {
+    /// Inputs copied once on their way from the request into a tensor.
+    pub copies: f64,
+    /// Inputs read where the request has them.
+    pub borrows: f64,
+    /// Copies TensorFlow made because of alignment.
+    pub tensorflow_copies: f64,
+}
+
+/// A snapshot of the copy counters.
+#[napi(catch_unwind)]
+pub fn copy_counters() -> CopyCounters {
+    CopyCounters {
+        copies: INPUT_COPIES.load(Ordering::Relaxed) as f64,
+        borrows: INPUT_BORROWS.load(Ordering::Relaxed) as f64,
+        tensorflow_copies: servable_tensorflow::copies() as f64,
+    }
+}

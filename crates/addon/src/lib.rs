@@ -1,0 +1,17 @@
+//! The addon: the only crate that knows Node.
+//!
+//! Everything that outlives a call goes through an [`outbox::Outbox`]: native threads leave their results there and wake the
+//! event loop, which fetches them; no native thread ever holds a JavaScript value.
+
+mod catalog;
+mod error;
+mod event_loop;
+mod listener;
+mod model;
+mod outbox;
+mod outputs;
+mod pin;
+mod predict;
+mod process;
+mod queue;
+mod runtime;

@@ -1,0 +1,202 @@
+//! A loaded model as JavaScript holds it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use napi::Env;
+use napi::bindgen_prelude::{BufferSlice, Uint8Array};
+use napi_derive::napi;
+use parking_lot::Mutex;
+use servable_codec::{Code, Error};
+use servable_engine::lease::Gone;
+use servable_engine::runner::{EndpointSource, Runner};
+use servable_engine::servable::{Servable, Signature};
+use servable_engine::shape_check::InputShapeCheck;
+use servable_engine::tensorflow::TensorFlowModel;
+use servable_tensorflow::LoadOptions;
+
+use crate::error::{Result, refused, throw};
+use crate::runtime::library;
+
+/// What to load and how. See `ts/native/model.ts`.
+#[napi(object, use_nullable = true)]
+pub struct NativeLoadOptions {
+    /// The folder that holds `saved_model.pb`.
+    pub export_dir: String,
+    /// The tags of the MetaGraph.
+    pub tags: Vec<String>,
+    /// A serialized `ConfigProto`.
+    pub config_proto: Option<Uint8Array>,
+    /// `auto`, `strict` or `off`.
+    pub input_shape_check: String,
+}
+
+/// What a model says about itself.
+#[napi(object, use_nullable = true)]
+pub struct ModelDescription {
+    /// As it was given.
+    pub export_dir: String,
+    /// The tags of the loaded MetaGraph.
+    pub tags: Vec<String>,
+    /// The TensorFlow that saved it.
+    pub tensorflow_version: String,
+    /// The devices of its session.
+    pub devices: Vec<String>,
+    /// Bytes of its files.
+    pub bytes: f64,
+    /// Sorted by name.
+    pub signatures: Vec<SignatureInfo>,
+}
+
+/// One signature.
+#[napi(object, use_nullable = true)]
+pub struct SignatureInfo {
+    /// Its name.
+    pub name: String,
+    /// Such as `tensorflow/serving/predict`.
+    pub method_name: String,
+    /// Sorted by name.
+    pub inputs: Vec<TensorInfo>,
+    /// Sorted by name.
+    pub outputs: Vec<TensorInfo>,
+    /// Why it cannot be called.
+    pub unsupported: Option<String>,
+}
+
+/// One named input or output.
+#[napi(object, use_nullable = true)]
+pub struct TensorInfo {
+    /// The name requests use.
+    pub name: String,
+    /// The graph's name.
+    pub tensor_name: String,
+    /// TensorFlow's number of the element type.
+    pub dtype: i32,
+    /// Dimensions, -1 for a free one; `null`: unknown rank.
+    pub shape: Option<Vec<i64>>,
+    /// Whether the signature holds a value for it.
+    pub has_default: bool,
+}
+
+type Loaded = Servable<TensorFlowModel>;
+
+/// A loaded model. Once published the catalog owns it, and this only knows when it is gone.
+#[napi]
+pub struct NativeModel {
+    export_dir: String,
+    servable: Mutex<Option<Arc<Loaded>>>,
+    gone: Gone,
+}
+
+/// Loads a model on the calling thread. Blocks.
+pub fn load(options: &NativeLoadOptions) -> std::result::Result<NativeModel, Error> {
+    let check = match options.input_shape_check.as_str() {
+        "strict" => InputShapeCheck::Strict,
+        "off" => InputShapeCheck::Off,
+        _ => InputShapeCheck::Auto,
+    };
+    let load_options = LoadOptions {
+        tags: options.tags.clone(),
+        config: options.config_proto.as_ref().map(|bytes| bytes.to_vec()),
+    };
+    let dir = Path::new(&options.export_dir);
+    let model = TensorFlowModel::load(library()?, dir, &load_options)?;
+    let servable = Servable::new(model, check);
+    let gone = servable.gone().clone();
+    let servable = Mutex::new(Some(Arc::new(servable)));
+    Ok(NativeModel {
+        export_dir: options.export_dir.clone(),
+        servable,
+        gone,
+    })
+}
+
+impl NativeModel {
+    /// The servable while this handle owns it.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` once it was closed or published.
+    pub fn servable(&self) -> std::result::Result<Arc<Loaded>, Error> {
+        self.servable.lock().clone().ok_or_else(closed)
+    }
+
+    /// Gives the servable to the catalog.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` once it was closed or published, or whatever `give` answers; it then stays here.
+    pub fn give(
+        &self,
+        give: impl FnOnce(Arc<Loaded>) -> std::result::Result<(), Error>,
+    ) -> std::result::Result<(), Error> {
+        let mut servable = self.servable.lock();
+        give(Arc::clone(servable.as_ref().ok_or_else(closed)?))?;
+        *servable = None;
+        Ok(())
+    }
+
+    /// Lets the servable go; `then` runs when its session is closed.
+    pub fn close(&self, then: impl FnOnce() + Send + 'static) {
+        self.gone.on_gone(then);
+        drop(self.servable.lock().take());
+    }
+}
+
+fn closed() -> Error {
+    Error::new(Code::FailedPrecondition, "the model is closed")
+}
+
+#[napi]
+impl NativeModel {
+    /// What the model says about itself.
+    #[napi(catch_unwind)]
+    pub fn describe(&self) -> Result<ModelDescription> {
+        let servable = self.servable().map_err(throw)?;
+        let model = servable.runner().model();
+        let meta = model.meta();
+        // A session that cannot list its devices still works.
+        let devices = model.devices().unwrap_or_default();
+        Ok(ModelDescription {
+            export_dir: self.export_dir.clone(),
+            tags: meta.tags.clone(),
+            tensorflow_version: meta.tensorflow_version.clone(),
+            devices: devices.into_iter().map(|device| device.name).collect(),
+            bytes: meta.bytes as f64,
+            signatures: servable
+                .signatures()
+                .values()
+                .map(|s| signature_info(s))
+                .collect(),
+        })
+    }
+
+    /// The serialized `SignatureDefMap`.
+    #[napi(catch_unwind)]
+    pub fn signature_def_map<'env>(&self, env: &'env Env) -> Result<BufferSlice<'env>> {
+        let servable = self.servable().map_err(throw)?;
+        BufferSlice::copy_from(env, servable.runner().signature_def_map()).map_err(refused)
+    }
+}
+
+fn signature_info(signature: &Signature<TensorFlowModel>) -> SignatureInfo {
+    SignatureInfo {
+        name: signature.spec.name.clone(),
+        method_name: signature.spec.method_name.clone(),
+        inputs: signature.inputs.iter().map(tensor_info).collect(),
+        outputs: signature.outputs.iter().map(tensor_info).collect(),
+        unsupported: signature
+            .plan
+            .as_ref()
+            .err()
+            .map(|error| error.message.clone()),
+    }
+}
+
+fn tensor_info(endpoint: &EndpointSource) -> TensorInfo {
+    TensorInfo {
+        name: endpoint.alias.clone(),
+        tensor_name: endpoint.tensor_name.clone(),
+        dtype: endpoint.dtype.number(),
+        shape: endpoint.shape.clone(),
+        has_default: endpoint.default.is_some(),
+    }
+}

@@ -1,0 +1,171 @@
+//! What the process has once: the engine, the pool, the load threads.
+
+use std::ffi::c_int;
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::thread;
+
+use napi_derive::napi;
+use parking_lot::Mutex;
+use servable_codec::{Code, Error};
+use servable_engine::Engine;
+use servable_engine::schedule::pool::{Job, Pool};
+use servable_engine::tensorflow::TensorFlowModel;
+
+use crate::error::{Result, throw};
+
+/// The engine of this process, shared by all event loops.
+pub static ENGINE: LazyLock<Engine<TensorFlowModel>> = LazyLock::new(Engine::default);
+
+/// Jobs that may wait for the pool.
+const MAX_QUEUED: usize = 4096;
+
+/// Threads that load models. Loads mostly wait for the disk or for TensorFlow's own threads.
+const LOAD_THREADS: usize = 4;
+
+#[derive(Default)]
+struct Pools {
+    threads: Option<usize>,
+    max_queued: Option<usize>,
+    infer: Option<Arc<Pool>>,
+    load: Option<Arc<Pool>>,
+}
+
+static POOLS: LazyLock<Mutex<Pools>> = LazyLock::new(Mutex::default);
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Hands a job to the inference pool, which is started by the first one.
+///
+/// # Errors
+/// `Unavailable` when the queue is full; `ResourceExhausted` when no thread can be started.
+pub fn submit(job: Job) -> std::result::Result<(), Error> {
+    let pool = {
+        let mut pools = POOLS.lock();
+        let (threads, capacity) = (
+            pools.threads.unwrap_or_else(cores),
+            pools.max_queued.unwrap_or(MAX_QUEUED),
+        );
+        match &pools.infer {
+            Some(pool) => Arc::clone(pool),
+            None => {
+                let pool = Arc::new(Pool::start("servable-infer", threads, capacity)?);
+                Arc::clone(pools.infer.insert(pool))
+            }
+        }
+    };
+    pool.submit(job)
+}
+
+/// Hands a job to the load threads. They keep the usual priority: TensorFlow starts its process-wide compute threads from
+/// whichever thread loads first, and those would inherit a lower one for good.
+///
+/// # Errors
+/// As [`submit`].
+pub fn submit_load(job: Job) -> std::result::Result<(), Error> {
+    let pool = {
+        let mut pools = POOLS.lock();
+        match &pools.load {
+            Some(pool) => Arc::clone(pool),
+            None => {
+                let pool = Arc::new(Pool::start("servable-load", LOAD_THREADS, MAX_QUEUED)?);
+                Arc::clone(pools.load.insert(pool))
+            }
+        }
+    };
+    pool.submit(job)
+}
+
+/// Runs and loads under way in the process; `LEAVING` is added once it ends.
+static RUNNING: AtomicUsize = AtomicUsize::new(0);
+const LEAVING: usize = 1 << 62;
+
+/// Counts a run in; false once the process ends.
+pub fn begin_run() -> bool {
+    let begins = RUNNING.fetch_add(1, Ordering::SeqCst) < LEAVING;
+    if !begins {
+        RUNNING.fetch_sub(1, Ordering::SeqCst);
+    }
+    begins
+}
+
+/// Counts a run out.
+pub fn end_run() {
+    RUNNING.fetch_sub(1, Ordering::SeqCst);
+}
+
+unsafe extern "C" {
+    fn atexit(callback: extern "C" fn()) -> c_int;
+    fn _exit(code: c_int) -> !;
+}
+
+static EXIT_CODE: AtomicI32 = AtomicI32::new(0);
+
+extern "C" fn end_at_once() {
+    // SAFETY: ends the process; nothing runs afterwards.
+    unsafe { _exit(EXIT_CODE.load(Ordering::SeqCst)) }
+}
+
+/// The process is about to exit with `code`: no run begins any more.
+///
+/// TensorFlow cannot be interrupted, and the destructors that `exit` runs would take its memory away from under a run (seen
+/// as a segmentation fault in half of the exits). So where one is under way the process ends without them. Registered this
+/// late, the callback comes before all destructors.
+#[napi(catch_unwind)]
+pub fn leaving(code: i32) {
+    let before = RUNNING.fetch_or(LEAVING, Ordering::SeqCst);
+    if before > 0 && before < LEAVING {
+        EXIT_CODE.store(code, Ordering::SeqCst);
+        // SAFETY: the callback is a function of this image, which stays loaded once a thread-safe function was made.
+        let refused = unsafe { atexit(end_at_once) };
+        debug_assert_eq!(refused, 0, "32 callbacks are guaranteed");
+    }
+}
+
+/// Sizes the pool; `null` keeps the default.
+#[napi(catch_unwind)]
+pub fn configure_pool(threads: Option<u32>, max_queued: Option<u32>) -> Result<()> {
+    let mut pools = POOLS.lock();
+    let size = |value: Option<u32>| value.map(|value| (value as usize).max(1));
+    let (threads, max_queued) = (size(threads), size(max_queued));
+    if pools.infer.is_some() && (threads, max_queued) != (pools.threads, pools.max_queued) {
+        return Err(throw(Error::new(
+            Code::FailedPrecondition,
+            "the inference pool has started: configure it before the first request",
+        )));
+    }
+    (pools.threads, pools.max_queued) = (threads, max_queued);
+    Ok(())
+}
+
+/// What the pool is doing.
+#[napi(object, use_nullable = true)]
+pub struct PoolInfo {
+    /// Threads; 0 before the first job.
+    pub threads: u32,
+    /// Jobs that wait.
+    pub waiting: u32,
+    /// Jobs that run.
+    pub running: u32,
+}
+
+/// A snapshot of the inference pool.
+#[napi(catch_unwind)]
+pub fn pool_info() -> PoolInfo {
+    let pools = POOLS.lock();
+    let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+    match &pools.infer {
+        None => PoolInfo {
+            threads: 0,
+            waiting: 0,
+            running: 0,
+        },
+        Some(pool) => PoolInfo {
+            threads: number(pool.threads()),
+            waiting: number(pool.waiting()),
+            running: number(pool.running()),
+        },
+    }
+}

@@ -1,0 +1,332 @@
+//! The inference requests of one event loop. See `ts/native/infer-queue.ts`.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use napi::Env;
+use napi::bindgen_prelude::{BigInt, Buffer, BufferSlice, Float64Array};
+use napi_derive::napi;
+use servable_codec::json::print::NonFinite;
+use servable_codec::{Code, Error, JsonLimits};
+use servable_engine::catalog::Choice;
+use servable_engine::infer::Method;
+use servable_engine::schedule::pool::{Job, Verdict};
+use servable_engine::schedule::tick::Turn;
+use servable_engine::{Answer, Body, Call, Settings};
+
+use crate::error::{Result, refused, throw};
+use crate::event_loop::NativeLoop;
+use crate::outbox::{Outbox, Outcome, Reply};
+use crate::outputs::reply_buffer;
+use crate::pin::{Pin, Pinned};
+use crate::process::{ENGINE, submit};
+
+/// Pooled bodies below this are copied, larger ones pinned. JavaScript pins by the same rule.
+pub const PIN_BYTES: usize = 64 * 1024;
+
+/// What `infer` returns when it is not the length of a reply in the arena.
+const QUEUED: i32 = -1;
+const REPLY_IN_HAND: i32 = -2;
+/// Less the code's number.
+const FAILED: i32 = -3;
+
+/// Settings of a queue.
+#[napi(object, use_nullable = true)]
+pub struct QueueOptions {
+    /// Larger bodies always go to the pool.
+    pub max_inline_body_bytes: u32,
+    /// Time inline runs may take of one turn, in microseconds.
+    pub turn_budget_us: u32,
+    /// gRPC replies carry `tensor_content`.
+    pub as_tensor_content: bool,
+    /// Refuse signatures of another method.
+    pub check_method_name: bool,
+    /// Deepest nesting of used JSON values.
+    pub max_json_depth: u32,
+}
+
+/// Where requests go.
+#[napi(object, use_nullable = true)]
+pub struct TargetSpec {
+    /// Such as `rest.predict`.
+    pub method: String,
+    /// REST only.
+    pub name: String,
+    /// REST only.
+    pub version: Option<BigInt>,
+    /// REST only.
+    pub label: Option<String>,
+    /// `token`, `null` or `string`.
+    pub non_finite: String,
+}
+
+struct Target {
+    method: Method,
+    name: String,
+    version: Option<i64>,
+    label: Option<String>,
+    nonfinite: NonFinite,
+}
+
+impl Target {
+    fn call<'a>(&'a self, settings: &'a Settings) -> Call<'a> {
+        let choice = match (self.version, &self.label) {
+            (Some(version), _) => Choice::Specific(version),
+            (None, Some(label)) => Choice::Label(label),
+            (None, None) => Choice::Latest,
+        };
+        let (method, nonfinite) = (self.method, self.nonfinite);
+        Call {
+            method,
+            name: &self.name,
+            choice,
+            nonfinite,
+            settings,
+        }
+    }
+}
+
+/// One event loop's queue.
+#[napi]
+pub struct NativeQueue {
+    outbox: Arc<Outbox>,
+    settings: Settings,
+    max_inline_body_bytes: usize,
+    turn: Turn,
+    targets: Vec<Option<Arc<Target>>>,
+    free_targets: Vec<u32>,
+    /// The memory replies are written into, and how much of it is used.
+    arena: Option<Buffer>,
+    arena_used: usize,
+    /// One number: the version that answered last; NaN where a double cannot hold it.
+    state: Option<Float64Array>,
+    version: i64,
+    reply: Vec<u8>,
+    error: String,
+}
+
+#[napi]
+impl NativeQueue {
+    /// A queue whose pooled requests end in the loop's outbox.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(event_loop: &NativeLoop, options: QueueOptions) -> Self {
+        let settings = Settings {
+            json: JsonLimits {
+                max_depth: options.max_json_depth as usize,
+                ..JsonLimits::default()
+            },
+            as_tensor_content: options.as_tensor_content,
+            check_method_name: options.check_method_name,
+            ..Settings::default()
+        };
+        Self {
+            outbox: Arc::clone(&event_loop.outbox),
+            settings,
+            max_inline_body_bytes: (options.max_inline_body_bytes as usize).min(PIN_BYTES),
+            turn: Turn::new(Duration::from_micros(u64::from(options.turn_budget_us))),
+            targets: Vec::new(),
+            free_targets: Vec::new(),
+            arena: None,
+            arena_used: 0,
+            state: None,
+            version: 0,
+            reply: Vec::new(),
+            error: String::new(),
+        }
+    }
+
+    /// The array that receives the version of the last answer.
+    #[napi(catch_unwind)]
+    pub fn set_state(&mut self, state: Float64Array) {
+        self.state = Some(state);
+    }
+
+    /// Fresh memory for replies, which are written one behind the other.
+    #[napi(catch_unwind)]
+    pub fn set_arena(&mut self, arena: Buffer) {
+        self.arena = Some(arena);
+        self.arena_used = 0;
+    }
+
+    /// Keeps a target; its number is valid until it is dropped.
+    #[napi(catch_unwind)]
+    pub fn add_target(&mut self, target: TargetSpec) -> Result<u32> {
+        let method = Method::from_name(&target.method).ok_or_else(|| {
+            throw(Error::invalid(format!(
+                "method \"{}\": not one of ours",
+                target.method
+            )))
+        })?;
+        let nonfinite = match target.non_finite.as_str() {
+            "null" => NonFinite::Null,
+            "string" => NonFinite::String,
+            _ => NonFinite::Token,
+        };
+        let version = target.version.map(|version| version.get_i64().0);
+        let (name, label) = (target.name, target.label);
+        let target = Some(Arc::new(Target {
+            method,
+            name,
+            version,
+            label,
+            nonfinite,
+        }));
+        if let Some(free) = self.free_targets.pop() {
+            self.targets[free as usize] = target;
+            return Ok(free);
+        }
+        self.targets.push(target);
+        Ok(u32::try_from(self.targets.len() - 1).unwrap_or(u32::MAX))
+    }
+
+    /// Forgets a target.
+    #[napi(catch_unwind)]
+    pub fn drop_target(&mut self, target: u32) {
+        if let Some(slot) = self.targets.get_mut(target as usize)
+            && slot.take().is_some()
+        {
+            self.free_targets.push(target);
+        }
+    }
+
+    /// The event loop has begun a new turn.
+    #[napi(catch_unwind)]
+    pub fn begin_turn(&mut self) {
+        self.turn.begin();
+    }
+
+    /// Answers a request at once, or queues it.
+    ///
+    /// Returns the length of the reply, which begins in the arena where the last one ended; -1 when the pool has the request
+    /// (its end comes through the loop as `ticket`); -2 when `takeReply` has the reply; -3 less the code's number when
+    /// `takeError` has the text. `remaining_ms` is the time to the deadline, 0 for none.
+    #[napi(catch_unwind)]
+    pub fn infer(
+        &mut self,
+        target: u32,
+        ticket: u32,
+        body: BufferSlice<'_>,
+        remaining_ms: f64,
+    ) -> i32 {
+        let Some(Some(target)) = self.targets.get(target as usize) else {
+            let text = format!("target {target}: forgotten, ask for its number again");
+            return self.fail(0, Error::new(Code::NotFound, text));
+        };
+        let bytes: &[u8] = &body;
+        if bytes.len() <= self.max_inline_body_bytes {
+            self.reply.clear();
+            let call = target.call(&self.settings);
+            let answer = ENGINE.answer_inline(&call, bytes, &mut self.turn, &mut self.reply);
+            if let Some(Answer { version, result }) = answer {
+                return match result {
+                    Ok(()) => self.hand_over(version.unwrap_or(0)),
+                    Err(error) => self.fail(version.unwrap_or(0), error),
+                };
+            }
+        }
+        let job = self.job(Arc::clone(target), ticket, bytes, remaining_ms);
+        match submit(job) {
+            Ok(()) => QUEUED,
+            Err(error) => self.fail(0, error),
+        }
+    }
+
+    fn job(&self, target: Arc<Target>, ticket: u32, bytes: &[u8], remaining_ms: f64) -> Job {
+        let mut reply = Reply::new(&self.outbox, ticket);
+        let body = if bytes.len() < PIN_BYTES {
+            Body::new(bytes.to_vec())
+        } else {
+            // SAFETY: `infer-queue.ts` keeps the body by this ticket until it is reported unpinned.
+            Body::new(unsafe { Pinned::new(bytes, Pin::new(&self.outbox, ticket)) })
+        };
+        let deadline = (remaining_ms > 0.0)
+            .then(|| Duration::try_from_secs_f64(remaining_ms / 1000.0).ok())
+            .flatten()
+            .and_then(|remaining| Instant::now().checked_add(remaining));
+        let cancel = reply.cancel();
+        let settings = self.settings;
+        let run = Box::new(move |verdict| match verdict {
+            Verdict::Run if reply.begin_run() => {
+                let mut out = Vec::new();
+                let answer = ENGINE.answer(&target.call(&settings), &body, &mut out);
+                // Before the reply: whoever waits for it may count on the body being free.
+                drop(body);
+                let outcome = match answer.result {
+                    Ok(()) => Outcome::Reply(out),
+                    Err(error) => Outcome::Failed(error),
+                };
+                reply.send(answer.version.unwrap_or(0), outcome);
+            }
+            Verdict::Expired => {
+                drop(body);
+                let text = "Timed out waiting for notification";
+                reply.send(0, Outcome::Failed(Error::new(Code::DeadlineExceeded, text)));
+            }
+            Verdict::Run | Verdict::Cancelled | Verdict::Refused => {
+                drop(body);
+                reply.drop_silently();
+            }
+        });
+        Job {
+            deadline,
+            cancel,
+            run,
+        }
+    }
+
+    /// The reply that `infer` announced with -2.
+    #[napi(catch_unwind)]
+    pub fn take_reply<'env>(&mut self, env: &'env Env) -> Result<BufferSlice<'env>> {
+        reply_buffer(env, std::mem::take(&mut self.reply)).map_err(refused)
+    }
+
+    /// The text of the failure that `infer` announced.
+    #[napi(catch_unwind)]
+    pub fn take_error(&mut self) -> String {
+        std::mem::take(&mut self.error)
+    }
+
+    /// The version of the last answer, whatever its size.
+    #[napi(catch_unwind)]
+    pub fn take_version(&self) -> BigInt {
+        BigInt::from(self.version)
+    }
+
+    /// Withdraws a pooled request: it is not run if it still waits, and its end is dropped.
+    #[napi(catch_unwind)]
+    pub fn cancel(&self, ticket: u32) {
+        self.outbox.cancel(ticket);
+    }
+
+    /// Writes the reply into the arena where it fits.
+    fn hand_over(&mut self, version: i64) -> i32 {
+        self.set_version(version);
+        let length = self.reply.len();
+        let Some(room) = self.arena.as_mut().and_then(|arena| {
+            let end = self.arena_used.checked_add(length)?;
+            arena.as_mut().get_mut(self.arena_used..end)
+        }) else {
+            return REPLY_IN_HAND;
+        };
+        room.copy_from_slice(&self.reply);
+        self.arena_used += length;
+        i32::try_from(length).unwrap_or(REPLY_IN_HAND)
+    }
+
+    fn fail(&mut self, version: i64, error: Error) -> i32 {
+        self.set_version(version);
+        self.error = error.message;
+        FAILED - i32::from(error.code.number())
+    }
+
+    fn set_version(&mut self, version: i64) {
+        self.version = version;
+        let exact = version.unsigned_abs() <= 1 << 53;
+        if let Some(state) = &mut self.state {
+            // SAFETY: only this thread reads or writes the array, and not during this call.
+            if let Some(slot) = unsafe { state.as_mut() }.first_mut() {
+                *slot = if exact { version as f64 } else { f64::NAN };
+            }
+        }
+    }
+}

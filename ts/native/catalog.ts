@@ -1,0 +1,139 @@
+import { codeName } from '../errors.js';
+import { completions } from './completions.js';
+import { addon, call } from './load.js';
+import { type LoadedModel, nativeModel } from './model.js';
+
+/** The states of a version, in TensorFlow Serving's words. */
+export type State = 'START' | 'LOADING' | 'AVAILABLE' | 'UNLOADING' | 'END';
+
+/** What a status answer says of one version. */
+export interface VersionStatus {
+  version: bigint;
+  state: State;
+  /** Canonical code number; 0 unless its load failed. */
+  code: number;
+  message: string;
+}
+
+/** What status answers say of one model. */
+export interface ModelStatus {
+  name: string;
+  /** Descending. */
+  versions: VersionStatus[];
+  labels: { label: string; version: bigint }[];
+}
+
+/** Which version of a model: by number, by label, or (both `null`) the newest that is available. */
+export interface VersionChoice {
+  name: string;
+  version: bigint | null;
+  label: string | null;
+}
+
+/** Durations, counted into the buckets of {@link latencyBoundsUs}. */
+export interface Histogram {
+  /** Not cumulative; one more than there are bounds, the last for everything above. */
+  buckets: number[];
+  /** Sum of the durations, in microseconds. */
+  sumUs: number;
+}
+
+/** Counts of one model's name since the process began; they outlive its versions. */
+export interface ModelCounters {
+  name: string;
+  /** Only methods that were called. */
+  methods: {
+    /** Such as `rest.predict`. */
+    method: string;
+    /** Requests by canonical code number, 0 to 16. */
+    requests: number[];
+    /** Decode, run and print of requests that succeeded. */
+    latency: Histogram;
+    /** The run alone of requests that succeeded. */
+    runLatency: Histogram;
+  }[];
+  /** Requests run on the event loop that received them. */
+  inlineRuns: number;
+  /** Requests run on the pool. */
+  pooledRuns: number;
+}
+
+/** Upper bounds of the latency buckets in microseconds, TensorFlow Serving's: `10 * 1.8 ** i`. */
+export function latencyBoundsUs(): number[] {
+  return call(() => addon().latencyBoundsUs());
+}
+
+/**
+ * The process-wide catalog of servables, readable from every thread without a lock.
+ *
+ * The manager writes it on the main thread; the state lives in the addon, so workers see it at once.
+ */
+export interface Catalog {
+  /** From now on requests find this version. The catalog owns the model until it is withdrawn. */
+  publish(name: string, version: bigint, model: LoadedModel): void;
+  /** No new request finds the version at once; resolves after its last lease ended and its session is closed. */
+  withdraw(name: string, version: bigint): Promise<void>;
+  /** Replaces the model's label map. */
+  setLabels(name: string, labels: readonly { label: string; version: bigint }[]): void;
+  /** Replaces what status answers say of the model. */
+  setStatus(name: string, versions: readonly VersionStatus[]): void;
+  /** Forgets a model's statuses and labels. Its published versions must have been withdrawn. */
+  remove(name: string): void;
+  /** One model's status, or `null` when the catalog has never heard of it. */
+  status(name: string): ModelStatus | null;
+  /** Every model's status, sorted by name. */
+  list(): ModelStatus[];
+  /**
+   * The signatures of a version, as a serialized `tensorflow.serving.SignatureDefMap`.
+   *
+   * @throws {ServingError} with TensorFlow Serving's texts
+   */
+  metadata(choice: VersionChoice): { version: bigint; signatureDefMap: Buffer };
+  /** Whether this process should receive requests; false until set. */
+  setReady(ready: boolean): void;
+  ready(): boolean;
+  /** A snapshot of every model's counters. */
+  counters(): ModelCounters[];
+}
+
+/** The catalog of this process. */
+export const catalog: Catalog = {
+  publish(name, version, model) {
+    call(() => addon().catalogPublish(name, version, nativeModel(model)));
+  },
+  async withdraw(name, version) {
+    await completions().promise((loop, ticket) => loop.catalogWithdraw(ticket, name, version));
+  },
+  setLabels(name, labels) {
+    call(() => addon().catalogSetLabels(name, [...labels]));
+  },
+  setStatus(name, versions) {
+    call(() => addon().catalogSetStatus(name, [...versions]));
+  },
+  remove(name) {
+    call(() => addon().catalogRemove(name));
+  },
+  status(name) {
+    return call(() => addon().catalogStatus(name)) as ModelStatus | null;
+  },
+  list() {
+    return call(() => addon().catalogList()) as ModelStatus[];
+  },
+  metadata(choice) {
+    return call(() => addon().catalogMetadata(choice.name, choice.version, choice.label));
+  },
+  setReady(ready) {
+    call(() => addon().catalogSetReady(ready));
+  },
+  ready() {
+    return call(() => addon().catalogReady());
+  },
+  counters() {
+    return call(() => addon().catalogCounters());
+  },
+};
+
+/** The name of a failed version's code, for logs and status documents. */
+export function statusCodeName(status: VersionStatus): string {
+  return codeName(status.code);
+}

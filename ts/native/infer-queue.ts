@@ -1,0 +1,329 @@
+import { performance } from 'node:perf_hooks';
+import { ServingError } from '../errors.js';
+import type { NativeQueue } from './binding.js';
+import { type Completions, completions } from './completions.js';
+import { addon, call, nativeError } from './load.js';
+
+/** What a request asks for, and in which protocol. */
+export type Method =
+  | 'rest.predict'
+  | 'rest.classify'
+  | 'rest.regress'
+  | 'grpc.predict'
+  | 'grpc.classify'
+  | 'grpc.regress'
+  | 'grpc.multiInference'
+  | 'grpc.sessionRun';
+
+/** How JSON answers print NaN and the infinities: as bare tokens (TensorFlow Serving's way), `null`, or strings. */
+export type NonFinite = 'token' | 'null' | 'string';
+
+/** Where a request goes. For gRPC the ModelSpec in the body decides: pass `''`, `null`, `null`. */
+export interface Target {
+  method: Method;
+  name: string;
+  version: bigint | null;
+  label: string | null;
+  /** REST only; default `token`. */
+  nonFinite?: NonFinite;
+}
+
+/** What an inference answers: a failure or the reply's bytes, and the version that answered (0 when none did). */
+export type Done = (
+  failure: ServingError | null,
+  reply: Buffer | null,
+  version: number | bigint,
+) => void;
+
+/** Settings of one queue. All have defaults. */
+export interface InferQueueOptions {
+  /** Larger bodies always go to the pool. Default 65536, which is also the most. */
+  maxInlineBodyBytes?: number;
+  /** Time that inline runs may take of one event-loop turn, in microseconds. Default 2000; 0 sends everything to the pool. */
+  turnBudgetUs?: number;
+  /** gRPC answers carry `tensor_content` instead of typed fields (`--enable_serialization_as_tensor_content`). */
+  asTensorContent?: boolean;
+  /** Refuse signatures whose method name is another method's (`--enable_signature_method_name_check`). */
+  checkMethodName?: boolean;
+  /** Deepest nesting of JSON values that are used. Default 256. */
+  maxJsonDepth?: number;
+}
+
+/** The engine's own threads, shared by every queue and by the library; fixed once the first job runs. */
+export interface PoolOptions {
+  /** Threads; default one per core. */
+  threads?: number;
+  /** Jobs that may wait; more are refused with `UNAVAILABLE`. Default 4096. */
+  maxQueued?: number;
+}
+
+/**
+ * Sizes the pool of this process.
+ *
+ * @throws {ServingError} `FAILED_PRECONDITION` once the pool has started with other settings
+ */
+export function configurePool(options: PoolOptions): void {
+  call(() => addon().configurePool(options.threads ?? null, options.maxQueued ?? null));
+}
+
+/** What the addon's `infer` returns when it is not a reply's length. */
+const QUEUED = -1;
+const REPLY_IN_HAND = -2;
+const FAILED = -3;
+
+const ARENA_BYTES = 128 * 1024;
+/** Replies up to this size are written into the arena; larger ones come as a buffer of their own. */
+const ARENA_MIN_FREE = 16 * 1024;
+const MAX_INLINE_BODY_BYTES = 64 * 1024;
+/** The text TensorFlow Serving answers with when a run outlives its deadline. */
+const TIMED_OUT = 'Timed out waiting for notification';
+
+interface Waiting {
+  readonly ticket: number;
+  readonly target: number;
+  readonly body: Buffer;
+  readonly deadlineMs: number;
+  readonly done: Done;
+}
+
+/** A request that is with the pool. */
+interface Pooled {
+  readonly deadlineMs: number;
+  readonly done: Done;
+  readonly job: number;
+}
+
+/**
+ * The inference requests of one thread.
+ *
+ * Requests of one event-loop turn are collected and run back to back; tiny models run on this thread within a budget, the
+ * rest goes to the engine's pool. `done` is called once, never from within `infer`.
+ */
+export class InferQueue {
+  readonly #native: NativeQueue;
+  readonly #completions: Completions;
+  readonly #waiting: Waiting[] = [];
+  readonly #pooled = new Map<number, Pooled>();
+  readonly #targets = new Map<string, number>();
+  readonly #state = new Float64Array(1);
+  #arena: Buffer;
+  #arenaUsed = 0;
+  #nextTicket = 1;
+  #scheduled = false;
+  #timer: NodeJS.Timeout | null = null;
+  #timerAt = Number.POSITIVE_INFINITY;
+  #idle: (() => void)[] = [];
+  #closed = false;
+
+  constructor(options: InferQueueOptions = {}) {
+    this.#completions = completions();
+    const Queue = addon().NativeQueue;
+    this.#native = call(
+      () =>
+        new Queue(this.#completions.loop, {
+          maxInlineBodyBytes: Math.min(
+            options.maxInlineBodyBytes ?? MAX_INLINE_BODY_BYTES,
+            MAX_INLINE_BODY_BYTES,
+          ),
+          turnBudgetUs: options.turnBudgetUs ?? 2000,
+          asTensorContent: options.asTensorContent ?? false,
+          checkMethodName: options.checkMethodName ?? false,
+          maxJsonDepth: options.maxJsonDepth ?? 256,
+        }),
+    );
+    this.#native.setState(this.#state);
+    this.#arena = this.#newArena();
+  }
+
+  /**
+   * A small number for a target, to be kept by the caller per path.
+   *
+   * The same target gives the same number. At most 65536 targets are kept; past that the oldest half is forgotten and
+   * their numbers answer `NOT_FOUND`, so ask again for the number rather than keep more than a few thousand.
+   */
+  target(target: Target): number {
+    const nonFinite = target.nonFinite ?? 'token';
+    const key = `${target.method}\n${target.version ?? ''}\n${target.label ?? ''}\n${target.label === null}\n${nonFinite}\n${target.name}`;
+    const known = this.#targets.get(key);
+    if (known !== undefined) return known;
+    if (this.#targets.size >= 65536) {
+      for (const [old, id] of [...this.#targets].slice(0, 32768)) {
+        this.#targets.delete(old);
+        this.#native.dropTarget(id);
+      }
+    }
+    const { method, name, version, label } = target;
+    const id = call(() => this.#native.addTarget({ method, name, version, label, nonFinite }));
+    this.#targets.set(key, id);
+    return id;
+  }
+
+  /**
+   * Queues one request; returns its ticket.
+   *
+   * The body must not change until `done`. `deadlineMs` is on this thread's `performance.now()` clock, 0 for none: at the
+   * deadline the request is answered `DEADLINE_EXCEEDED` although its run goes on.
+   */
+  infer(target: number, body: Buffer, deadlineMs: number, done: Done): number {
+    const ticket = this.#nextTicket;
+    this.#nextTicket = ticket + 1;
+    this.#waiting.push({ ticket, target, body, deadlineMs, done });
+    if (!this.#scheduled) {
+      this.#scheduled = true;
+      setImmediate(this.#turn);
+    }
+    return ticket;
+  }
+
+  /** The client has left: `done` is not called, and the request is not run unless it already runs. */
+  cancel(ticket: number): void {
+    const at = this.#waiting.findIndex((request) => request.ticket === ticket);
+    if (at >= 0) {
+      this.#waiting.splice(at, 1);
+    } else {
+      const pooled = this.#pooled.get(ticket);
+      if (pooled === undefined) return;
+      this.#native.cancel(pooled.job);
+      this.#pooled.delete(ticket);
+      this.#completions.forget(pooled.job);
+    }
+    this.#settleIdle();
+  }
+
+  /** Requests that are not answered yet. */
+  inFlight(): number {
+    return this.#waiting.length + this.#pooled.size;
+  }
+
+  /** Refuses new requests; resolves when all are answered and none of this thread's runs reads a body any more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.inFlight() > 0) {
+      await new Promise<void>((resolve) => {
+        this.#idle.push(resolve);
+      });
+    }
+    await this.#completions.promise((loop, ticket) => loop.whenIdle(ticket));
+  }
+
+  readonly #turn = (): void => {
+    this.#scheduled = false;
+    const requests = this.#waiting.splice(0);
+    this.#native.beginTurn();
+    const answers: [Done, ServingError | null, Buffer | null, number | bigint][] = [];
+    for (const request of requests) {
+      const answer = this.#start(request);
+      if (answer !== null) answers.push([request.done, ...answer]);
+    }
+    for (const [done, failure, reply, version] of answers) settle(done, failure, reply, version);
+    this.#settleIdle();
+  };
+
+  /** Runs or queues one request; `null` when the pool has it. */
+  #start(request: Waiting): [ServingError | null, Buffer | null, number | bigint] | null {
+    if (this.#closed) {
+      return [new ServingError('UNAVAILABLE', 'The server is shutting down'), null, 0];
+    }
+    let remainingMs = 0;
+    if (request.deadlineMs > 0) {
+      remainingMs = request.deadlineMs - performance.now();
+      if (remainingMs <= 0) return [new ServingError('DEADLINE_EXCEEDED', TIMED_OUT), null, 0];
+    }
+    const job = this.#completions.reserve();
+    let outcome: number;
+    try {
+      outcome = this.#native.infer(request.target, job, request.body, remainingMs);
+    } catch (error) {
+      return [new ServingError('INTERNAL', (error as Error).message, { cause: error }), null, 0];
+    }
+    if (outcome >= 0) {
+      const start = this.#arenaUsed;
+      this.#arenaUsed = start + outcome;
+      const reply = this.#arena.subarray(start, this.#arenaUsed);
+      if (this.#arena.length - this.#arenaUsed < ARENA_MIN_FREE) this.#arena = this.#newArena();
+      return [null, reply, this.#version()];
+    }
+    if (outcome === QUEUED) {
+      this.#await(request, job);
+      return null;
+    }
+    if (outcome === REPLY_IN_HAND) return [null, this.#native.takeReply(), this.#version()];
+    return [nativeError(FAILED - outcome, this.#native.takeError()), null, this.#version()];
+  }
+
+  #await(request: Waiting, job: number): void {
+    const { ticket, deadlineMs, done } = request;
+    this.#pooled.set(ticket, { deadlineMs, done, job });
+    // The body is kept until the addon says that nothing reads it: small ones were copied and are not pinned.
+    if (request.body.length >= MAX_INLINE_BODY_BYTES) this.#completions.pin(job, request.body);
+    this.#completions.expect(job, (code, value, version) => {
+      if (!this.#pooled.delete(ticket)) return;
+      if (code === 0) settle(done, null, value as Buffer, version);
+      else settle(done, nativeError(code, String(value)), null, version);
+      this.#settleIdle();
+    });
+    if (deadlineMs > 0 && deadlineMs < this.#timerAt) this.#arm(deadlineMs);
+  }
+
+  /** One timer serves all deadlines of the queue: the next one that is due. */
+  #arm(deadlineMs: number): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timerAt = deadlineMs;
+    const delay = Math.max(1, Math.ceil(deadlineMs - performance.now()));
+    this.#timer = setTimeout(this.#expire, Math.min(delay, 0x7fffffff));
+    this.#timer.unref();
+  }
+
+  readonly #expire = (): void => {
+    this.#timer = null;
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    const now = performance.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const [ticket, { deadlineMs, done, job }] of this.#pooled) {
+      if (deadlineMs <= 0) continue;
+      if (deadlineMs > now) {
+        next = Math.min(next, deadlineMs);
+        continue;
+      }
+      this.#native.cancel(job);
+      this.#pooled.delete(ticket);
+      this.#completions.forget(job);
+      settle(done, new ServingError('DEADLINE_EXCEEDED', TIMED_OUT), null, 0);
+    }
+    if (next < Number.POSITIVE_INFINITY) this.#arm(next);
+    this.#settleIdle();
+  };
+
+  #version(): number | bigint {
+    const version = this.#state[0] ?? 0;
+    return Number.isSafeInteger(version) ? version : this.#native.takeVersion();
+  }
+
+  #newArena(): Buffer {
+    const arena = Buffer.allocUnsafeSlow(ARENA_BYTES);
+    this.#native.setArena(arena);
+    this.#arenaUsed = 0;
+    return arena;
+  }
+
+  #settleIdle(): void {
+    if (this.#idle.length === 0 || this.inFlight() > 0) return;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+}
+
+/** Answers one request; what its callback throws must not keep the others from their answers. */
+function settle(
+  done: Done,
+  failure: ServingError | null,
+  reply: Buffer | null,
+  version: number | bigint,
+): void {
+  try {
+    done(failure, reply, version);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}

@@ -1,0 +1,44 @@
+import { addon, call } from './load.js';
+
+/** A bound, listening TCP socket that no event loop owns yet. */
+export interface Listener {
+  /** File descriptor; the owner closes it with {@link closeFd} or hands it to `server.listen({ fd })`. */
+  readonly fd: number;
+  /** The port in use, also where 0 was asked for. */
+  readonly port: number;
+  /** The address bound, such as `::`. */
+  readonly address: string;
+}
+
+/**
+ * Binds and listens, without accepting.
+ *
+ * `host` is an IP address (callers resolve names). `::` takes IPv4 too unless `ipv6Only`.
+ *
+ * @throws {ServingError} `UNAVAILABLE` port in use, `PERMISSION_DENIED` privileged port, `INVALID_ARGUMENT` bad address
+ */
+export function bindListener(options: {
+  host: string;
+  port: number;
+  backlog?: number;
+  ipv6Only?: boolean;
+}): Listener {
+  return call(() =>
+    addon().bindListener(
+      options.host,
+      options.port,
+      options.backlog ?? 511,
+      options.ipv6Only ?? false,
+    ),
+  );
+}
+
+/** A second descriptor of the same socket, closed on exec; each worker owns its own. */
+export function dupFd(fd: number): number {
+  return call(() => addon().dupFd(fd));
+}
+
+/** Closes a descriptor that no event loop owns. */
+export function closeFd(fd: number): void {
+  call(() => addon().closeFd(fd));
+}

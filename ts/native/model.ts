@@ -1,0 +1,103 @@
+import type { Signature, TensorSpec } from '../signature.js';
+import { dtypeOf } from '../tensor.js';
+import type { NativeModel, SignatureInfo, TensorInfo } from './binding.js';
+import { completions } from './completions.js';
+
+/** What to load and how. */
+export interface LoadOptions {
+  /** The folder that holds `saved_model.pb`. */
+  exportDir: string;
+  /** The tags of the MetaGraph to load, such as `['serve']`. */
+  tags: readonly string[];
+  /** A serialized `tensorflow.ConfigProto`, or `null` for TensorFlow's defaults. */
+  configProto: Uint8Array | null;
+  /** `auto` refuses only shapes that could abort the process, `strict` all that contradict the signature, `off` none. */
+  inputShapeCheck: 'auto' | 'strict' | 'off';
+}
+
+/** Facts of a loaded model. */
+export interface ModelInfo {
+  readonly exportDir: string;
+  /** The tags of the loaded MetaGraph. */
+  readonly tags: readonly string[];
+  /** The TensorFlow that saved it, such as `2.21.0`; empty when the file does not say. */
+  readonly tensorflowVersion: string;
+  /** Such as `/job:localhost/replica:0/task:0/device:CPU:0`. */
+  readonly devices: readonly string[];
+}
+
+/** A model in memory that has not been published, or that the library uses directly. */
+export interface LoadedModel {
+  readonly signatures: readonly Signature[];
+  readonly info: ModelInfo;
+  /** The serialized `tensorflow.serving.SignatureDefMap`. */
+  signatureDefMap(): Buffer;
+  /**
+   * Gives the model up; resolves when its last run has ended and its session is closed.
+   *
+   * A published model must be withdrawn from the catalog first, else this waits for that. Safe to call twice.
+   */
+  close(): Promise<void>;
+}
+
+const handles = new WeakMap<LoadedModel, NativeModel>();
+
+/** The addon's handle of a loaded model. @internal */
+export function nativeModel(model: LoadedModel): NativeModel {
+  const handle = handles.get(model);
+  if (handle === undefined) throw new TypeError('not a model made by loadModel');
+  return handle;
+}
+
+/**
+ * Loads a SavedModel on a load thread of the addon, off the event loop.
+ *
+ * @throws {ServingError} TensorFlow's code and text; `FAILED_PRECONDITION` when no runtime is open
+ */
+export async function loadModel(options: LoadOptions): Promise<LoadedModel> {
+  const handle = (await completions().promise((loop, ticket) =>
+    loop.loadModel(ticket, {
+      exportDir: options.exportDir,
+      tags: [...options.tags],
+      configProto: options.configProto,
+      inputShapeCheck: options.inputShapeCheck,
+    }),
+  )) as NativeModel;
+  return wrap(handle);
+}
+
+function wrap(handle: NativeModel): LoadedModel {
+  const { exportDir, tags, tensorflowVersion, devices, signatures } = handle.describe();
+  let closed: Promise<void> | null = null;
+  const model: LoadedModel = {
+    signatures: signatures.map(toSignature),
+    info: { exportDir, tags, tensorflowVersion, devices },
+    signatureDefMap: () => handle.signatureDefMap(),
+    close() {
+      closed ??= completions()
+        .promise((loop, ticket) => loop.closeModel(ticket, handle))
+        .then(() => undefined);
+      return closed;
+    },
+  };
+  handles.set(model, handle);
+  return model;
+}
+
+function toSignature(info: SignatureInfo): Signature {
+  return Object.freeze({
+    name: info.name,
+    methodName: info.methodName,
+    inputs: byName(info.inputs),
+    outputs: byName(info.outputs),
+    unsupported: info.unsupported,
+  });
+}
+
+function byName(tensors: readonly TensorInfo[]): Readonly<Record<string, TensorSpec>> {
+  const record = Object.create(null) as Record<string, TensorSpec>;
+  for (const { name, tensorName, dtype, shape, hasDefault } of tensors) {
+    record[name] = Object.freeze({ name, tensorName, dtype: dtypeOf(dtype), shape, hasDefault });
+  }
+  return Object.freeze(record);
+}
