@@ -17,6 +17,7 @@ mod mapped;
 mod meta_graph;
 mod ops;
 mod plan;
+mod resident;
 mod run_options;
 mod saved_model;
 mod session;

@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use libloading::os::unix::{Library as DynamicLibrary, RTLD_LOCAL, RTLD_NOW};
+use libloading::os::unix::{Library as DynamicLibrary, RTLD_LAZY, RTLD_LOCAL};
 use parking_lot::{Mutex, const_mutex};
 use std::sync::OnceLock;
 
@@ -153,6 +153,19 @@ impl Library {
         &self.path
     }
 
+    /// Gives back the memory that only the opening of the library needed; answers how many bytes that was.
+    ///
+    /// Worth calling once, after the first model is loaded. Models may run meanwhile. 0 where the system cannot tell.
+    pub fn release_opening_memory(&self) -> usize {
+        // The kernel names mapped files by where they really lie.
+        let file = self
+            .path
+            .canonicalize()
+            .unwrap_or_else(|_| self.path.clone());
+        file.parent()
+            .map_or(0, crate::resident::release_clean_pages)
+    }
+
     /// What its user should be told. Usually empty.
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
@@ -236,8 +249,8 @@ fn find(path: &Path) -> Result<PathBuf, OpenError> {
 fn load(path: PathBuf, warnings: Vec<Warning>) -> Result<Library, OpenError> {
     // SAFETY: runs the file's initialisers, which is what opening a library means; the user has
     // named it. LOCAL keeps its names, protobuf's and abseil's among them, from those of other
-    // libraries.
-    let opened = unsafe { DynamicLibrary::open(Some(&path), RTLD_NOW | RTLD_LOCAL) };
+    // libraries. LAZY leaves the symbols that nobody calls unresolved: a quarter of the time of opening.
+    let opened = unsafe { DynamicLibrary::open(Some(&path), RTLD_LAZY | RTLD_LOCAL) };
     let dynamic = match opened {
         Ok(dynamic) => dynamic,
         Err(error) => {
