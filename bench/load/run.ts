@@ -1,0 +1,112 @@
+/**
+ * `npm run bench:load`: Servable and its baselines under the same load, in one table.
+ *
+ *   --rounds=5 --seconds=4 --warmup=5   effort; rounds are interleaved between the servers of one work, medians are reported
+ *   --models=half_plus_two,mnist        only these models; bench/RESULTS.md stays as it is
+ *   --servers=servable,tfjs             only servers whose name begins with one of these; likewise
+ *   --flags=--workers=2                 flags of `servable serve`, separated by spaces
+ *   --no-write                          leave bench/RESULTS.md as it is
+ */
+import { existsSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { chooseClients } from './clients.js';
+import { coldStart } from './cold-start.js';
+import { CLI } from './paths.js';
+import { plan, type Work } from './plan.js';
+import { benchLibrary, benchPython, makeModels } from './prepare.js';
+import { circumstances, loadTable, skips, verdicts, writeResults } from './report.js';
+import { type Effort, measure, Pool, type Row } from './rounds.js';
+import type { Setting } from './servers.js';
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '4' },
+    warmup: { type: 'string', default: '5' },
+    models: { type: 'string' },
+    servers: { type: 'string' },
+    flags: { type: 'string', default: '' },
+    'no-write': { type: 'boolean', default: false },
+  },
+});
+
+if (!existsSync(CLI)) throw new Error('dist/cli.js is missing: run "npm run build"');
+const effort: Effort = {
+  rounds: Number(values.rounds),
+  seconds: Number(values.seconds),
+  warmupSeconds: Number(values.warmup),
+};
+const works = chosenWorks();
+const python = await benchPython();
+const setting: Setting = {
+  python,
+  library: await benchLibrary(python),
+  flags: values.flags.split(' ').filter((flag) => flag !== ''),
+};
+// cold-start.ts and others start Servable with this process's environment.
+process.env.SERVABLE_TENSORFLOW_LIBRARY = setting.library;
+await makeModels(python, [...new Set(works.flat().map(({ model }) => model))]);
+const clients = await chooseClients();
+const rows = await measureAll();
+const start = await coldStart(effort.rounds, setting.flags);
+const text = render(rows);
+process.stdout.write(`\n${text}\n`);
+// A part of the plan must not stand where the whole stood.
+const whole = values.models === undefined && values.servers === undefined;
+if (whole && !values['no-write']) writeResults('load', text);
+
+function chosenWorks(): Work[][] {
+  const models = values.models?.split(',');
+  const servers = values.servers?.split(',');
+  return plan()
+    .map((group) =>
+      group
+        .filter(({ model }) => models?.includes(model) ?? true)
+        .map((work) => ({
+          ...work,
+          servers: work.servers.filter(
+            (name) => servers?.some((prefix) => name.startsWith(prefix)) ?? true,
+          ),
+        })),
+    )
+    .filter((group) => group.some((work) => work.servers.length > 0));
+}
+
+async function measureAll(): Promise<Row[]> {
+  const all: Row[] = [];
+  let pool: Pool | null = null;
+  let model = '';
+  try {
+    for (const group of works) {
+      const next = group[0]?.model ?? model;
+      if (pool === null || next !== model) {
+        await pool?.stop();
+        pool = new Pool(next, setting);
+        model = next;
+      }
+      const [first] = group;
+      process.stderr.write(`${model}, ${first?.what}, ${first?.protocol} …\n`);
+      all.push(...(await measure(group, pool, clients, effort)));
+    }
+  } finally {
+    await pool?.stop();
+  }
+  return all;
+}
+
+function render(measured: readonly Row[]): string {
+  const megabytes = start.rss.toFixed(0);
+  return [
+    '## Load\n',
+    ...circumstances().map((line) => `- ${line}`),
+    `- ${effort.rounds} interleaved rounds of ${effort.seconds} s after ${effort.warmupSeconds} s of warm-up, 8 connections, medians; REST by ${clients.names.rest}, gRPC by ${clients.names.grpc}; REST bodies of 100 kB and more by bench/load/http-client.ts, which waits for every answer`,
+    `- CPU is user and system time of the server's process, threads and children; RSS after the row's last round, with all the process had served by then`,
+    `- flags of servable serve: ${setting.flags.join(' ') || 'none'}`,
+    '\n```text',
+    loadTable(measured),
+    '```\n',
+    ...skips(measured).map((line) => `- ${line}`),
+    ...verdicts(measured).map((line) => `- ${line}`),
+    `- cold start to the first answer, half_plus_two: ${(start.milliseconds / 1000).toFixed(2)} s, ${megabytes} MB (targets ≤ 0.7 s, ≤ 380 MB with one worker)`,
+  ].join('\n');
+}
