@@ -111,6 +111,40 @@ export declare function catalogStatus(name: string): ModelStatusInfo | null
 /** Closes a descriptor. */
 export declare function closeFd(fd: number): void
 
+/** A decoded classify or regress body. */
+export interface CodecExamples {
+  /** Empty for the default signature. */
+  signatureName: string
+  /** Serialized `tf.Example`s, the context's bytes in front of each. */
+  examples: Array<Buffer>
+}
+
+/** One input of a signature. */
+export interface CodecInput {
+  /** The name requests use. */
+  name: string
+  /** TensorFlow's number of the element type. */
+  dtype: number
+  /** Dimensions, -1 for a free one; `null`: unknown rank. */
+  shape: Array<number> | null
+}
+
+/** How many results there are. */
+export interface CodecResultSize {
+  /** Examples. */
+  batch: number
+  /** Pairs for each. */
+  classes: number
+}
+
+/** A signature as far as the JSON dialect needs it. */
+export interface CodecSignature {
+  /** Its name, which a body may state. */
+  name: string
+  /** Its inputs. */
+  inputs: Array<CodecInput>
+}
+
 /** Sizes the pool; `null` keeps the default. */
 export declare function configurePool(threads?: number | undefined | null, maxQueued?: number | undefined | null): void
 
@@ -127,8 +161,29 @@ export interface CopyCounters {
   tensorflowCopies: number
 }
 
+/** Reads the JSON body of `:classify` and `:regress`. */
+export declare function decodeExamples(body: Uint8Array): CodecExamples
+
+/** Reads the JSON body of `:predict`; `{ columnar, tensors }`, the tensors in the order of the signature's inputs sorted by name. */
+export declare function decodePredict(body: Uint8Array, signature: CodecSignature, maxDepth: number): { columnar: boolean; tensors: unknown[] }
+
+/** Reads a serialized `tensorflow.TensorProto`; `name` is for error texts. */
+export declare function decodeTensorProto(name: string, bytes: Uint8Array): { dtype: number; shape: number[]; data?: ArrayBuffer; block?: Buffer; ends?: Float64Array }
+
 /** A second descriptor of the same socket, closed on exec. */
 export declare function dupFd(fd: number): number
+
+/** Prints the answer of `:classify`: `classes` pairs of label and score for each of `batch` examples, in one row. */
+export declare function encodeClassifications(size: CodecResultSize, labels: Array<string> | undefined | null, scores: Uint8Array | undefined | null, nonFinite: string): Buffer
+
+/** Prints tensors as the answer of `:predict`. `outputs` are `{ name, dtype, shape, data, ends }`. */
+export declare function encodePredict(columnar: boolean, outputs: { name: string; dtype: number; shape: readonly number[]; data: Uint8Array; ends: Float64Array | null }[], nonFinite: string): Buffer
+
+/** Prints the answer of `:regress`; `values` are float32. */
+export declare function encodeRegressions(values: Uint8Array, nonFinite: string): Buffer
+
+/** Writes a serialized `tensorflow.TensorProto`, as typed fields or as `tensor_content`. */
+export declare function encodeTensorProto(tensors: { name: string; dtype: number; shape: readonly number[]; data: Uint8Array; ends: Float64Array | null }[], asContent: boolean): Buffer
 
 /** A count of durations per bucket. */
 export interface HistogramInfo {
@@ -318,6 +373,12 @@ export interface TargetSpec {
   label: string | null
   /** `token`, `null` or `string`. */
   nonFinite: string
+  /** REST predict only: `json`, `protobuf`, `npy`, `csv`, `csv+header`, `image` or `image+scale`. */
+  body: string
+  /** REST predict only: the signature of a body that cannot name one; empty for the default one. */
+  signatureName: string
+  /** REST predict only: the reply is an `.npy` file. */
+  npyReply: boolean
 }
 
 /** One named input or output. */

@@ -26,7 +26,18 @@ export interface Target {
   label: string | null;
   /** REST only; default `token`. */
   nonFinite?: NonFinite;
+  /** REST predict only: what the body is written in; default `json`. */
+  body?: BodyForm;
+  /** REST predict only: the signature of a body that cannot name one. Default: `serving_default`. */
+  signatureName?: string;
+  /** REST predict only: the reply is an `.npy` file. */
+  npyReply?: boolean;
 }
+
+/**
+ * What the body of a REST predict is written in. `csv+header` skips the first row; `image+scale` keeps 0…255 for float inputs.
+ */
+export type BodyForm = 'json' | 'protobuf' | 'npy' | 'csv' | 'csv+header' | 'image' | 'image+scale';
 
 /** What an inference answers: a failure or the reply's bytes, and the version that answered (0 when none did). */
 export type Done = (
@@ -142,8 +153,8 @@ export class InferQueue {
    * their numbers answer `NOT_FOUND`, so ask again for the number rather than keep more than a few thousand.
    */
   target(target: Target): number {
-    const nonFinite = target.nonFinite ?? 'token';
-    const key = `${target.method}\n${target.version ?? ''}\n${target.label ?? ''}\n${target.label === null}\n${nonFinite}\n${target.name}`;
+    const { nonFinite = 'token', body = 'json', signatureName = '', npyReply = false } = target;
+    const key = `${target.method}\n${target.version ?? ''}\n${target.label ?? ''}\n${target.label === null}\n${nonFinite}\n${body}\n${npyReply}\n${signatureName}\n${target.name}`;
     const known = this.#targets.get(key);
     if (known !== undefined) return known;
     if (this.#targets.size >= 65536) {
@@ -153,7 +164,18 @@ export class InferQueue {
       }
     }
     const { method, name, version, label } = target;
-    const id = call(() => this.#native.addTarget({ method, name, version, label, nonFinite }));
+    const id = call(() =>
+      this.#native.addTarget({
+        method,
+        name,
+        version,
+        label,
+        nonFinite,
+        body,
+        signatureName,
+        npyReply,
+      }),
+    );
     this.#targets.set(key, id);
     return id;
   }

@@ -17,7 +17,7 @@ export interface PredictCall {
 }
 
 /** What the addon hands over for one output. */
-interface NativeOutput {
+export interface NativeOutput {
   readonly dtype: number;
   readonly shape: number[];
   readonly data?: ArrayBuffer;
@@ -81,7 +81,8 @@ function openTurn(): void {
   }).unref();
 }
 
-function toNative(input: Tensor): {
+/** A tensor as the addon takes it. @internal */
+export function toNative(input: Tensor): {
   dtype: number;
   shape: readonly number[];
   data: Uint8Array;
@@ -103,7 +104,8 @@ function toNative(input: Tensor): {
   return { dtype, shape, data: Buffer.concat(elements, total), ends };
 }
 
-function fromNative(output: NativeOutput): Tensor {
+/** A tensor as the addon gave it. @internal */
+export function fromNative(output: NativeOutput): Tensor {
   const dtype = dtypeOf(output.dtype);
   const { shape, data, block, ends } = output;
   if (block !== undefined && ends !== undefined) return new Tensor(dtype, shape, { block, ends });

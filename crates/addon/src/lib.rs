@@ -4,6 +4,7 @@
 //! event loop, which fetches them; no native thread ever holds a JavaScript value.
 
 mod catalog;
+mod codec;
 mod error;
 mod event_loop;
 mod listener;

@@ -48,7 +48,7 @@ impl OutputTensor {
                 ends.push(block.len() as f64);
             }
             object.set("block", &reply_buffer(env, block)?)?;
-            object.set("ends", &Float64ArraySlice::from_data(env, ends)?)?;
+            object.set("ends", Float64ArraySlice::from_data(env, ends)?)?;
         } else {
             object.set("data", array_buffer(env, self.0)?)?;
         }

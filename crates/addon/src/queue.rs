@@ -12,7 +12,7 @@ use servable_engine::catalog::Choice;
 use servable_engine::infer::Method;
 use servable_engine::schedule::pool::{Job, Verdict};
 use servable_engine::schedule::tick::Turn;
-use servable_engine::{Answer, Body, Call, Settings};
+use servable_engine::{Answer, Body, BodyForm, Call, Settings};
 
 use crate::error::{Result, refused, throw};
 use crate::event_loop::NativeLoop;
@@ -58,6 +58,25 @@ pub struct TargetSpec {
     pub label: Option<String>,
     /// `token`, `null` or `string`.
     pub non_finite: String,
+    /// REST predict only: `json`, `protobuf`, `npy`, `csv`, `csv+header`, `image` or `image+scale`.
+    pub body: String,
+    /// REST predict only: the signature of a body that cannot name one; empty for the default one.
+    pub signature_name: String,
+    /// REST predict only: the reply is an `.npy` file.
+    pub npy_reply: bool,
+}
+
+fn body_form(name: &str) -> Result<BodyForm> {
+    Ok(match name {
+        "json" => BodyForm::Json,
+        "protobuf" => BodyForm::Protobuf,
+        "npy" => BodyForm::Npy,
+        "csv" => BodyForm::Csv { header: false },
+        "csv+header" => BodyForm::Csv { header: true },
+        "image" => BodyForm::Image { keep_scale: false },
+        "image+scale" => BodyForm::Image { keep_scale: true },
+        other => return Err(throw(Error::invalid(format!("body \"{other}\": not a form of ours")))),
+    })
 }
 
 struct Target {
@@ -66,6 +85,9 @@ struct Target {
     version: Option<i64>,
     label: Option<String>,
     nonfinite: NonFinite,
+    body: BodyForm,
+    signature_name: String,
+    npy_reply: bool,
 }
 
 impl Target {
@@ -81,6 +103,9 @@ impl Target {
             name: &self.name,
             choice,
             nonfinite,
+            body: self.body,
+            signature_name: &self.signature_name,
+            npy_reply: self.npy_reply,
             settings,
         }
     }
@@ -163,6 +188,8 @@ impl NativeQueue {
             _ => NonFinite::Token,
         };
         let version = target.version.map(|version| version.get_i64().0);
+        let body = body_form(&target.body)?;
+        let (signature_name, npy_reply) = (target.signature_name, target.npy_reply);
         let (name, label) = (target.name, target.label);
         let target = Some(Arc::new(Target {
             method,
@@ -170,6 +197,9 @@ impl NativeQueue {
             version,
             label,
             nonfinite,
+            body,
+            signature_name,
+            npy_reply,
         }));
         if let Some(free) = self.free_targets.pop() {
             self.targets[free as usize] = target;

@@ -26,6 +26,28 @@ pub struct Settings {
     pub check_method_name: bool,
 }
 
+/// What the body of a REST predict is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BodyForm {
+    /// TensorFlow Serving's JSON.
+    #[default]
+    Json,
+    /// A serialized `PredictRequest`; the reply is a `PredictResponse`.
+    Protobuf,
+    /// NumPy's file format.
+    Npy,
+    /// Rows of fields.
+    Csv {
+        /// The first row is names.
+        header: bool,
+    },
+    /// A JPEG or PNG file.
+    Image {
+        /// Float inputs get 0…255 instead of 0…1.
+        keep_scale: bool,
+    },
+}
+
 /// One request but for its body.
 #[derive(Debug, Clone, Copy)]
 pub struct Call<'a> {
@@ -37,6 +59,12 @@ pub struct Call<'a> {
     pub choice: Choice<'a>,
     /// REST only: how NaN and the infinities are printed.
     pub nonfinite: NonFinite,
+    /// REST predict only: what the body is written in.
+    pub body: BodyForm,
+    /// REST predict only: the signature of a body that cannot name one; empty for the default one.
+    pub signature_name: &'a str,
+    /// REST predict only: the reply is an `.npy` file instead of JSON.
+    pub npy_reply: bool,
     /// The queue's settings.
     pub settings: &'a Settings,
 }

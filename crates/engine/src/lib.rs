@@ -17,4 +17,4 @@ pub mod shape_check;
 pub mod tensorflow;
 
 pub use body::{Body, BodySlice};
-pub use engine::{Answer, Call, Engine, Settings};
+pub use engine::{Answer, BodyForm, Call, Engine, Settings};

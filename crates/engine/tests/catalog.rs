@@ -1,5 +1,7 @@
 //! The catalog: lookup, labels, leases and what becomes of a withdrawn version.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may, as tests may")]
+
 mod support;
 
 use std::collections::BTreeMap;

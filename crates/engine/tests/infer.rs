@@ -1,5 +1,7 @@
 //! The walk of a request: checks in TensorFlow Serving's order, shapes, placement, copies.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may, as tests may")]
+
 mod support;
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! The pool: deadlines, cancelling, the bounded queue, panics.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may, as tests may")]
+
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 

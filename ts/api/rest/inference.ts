@@ -3,13 +3,22 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { NonFinite, Target } from '../../native/infer-queue.js';
 import { deadlineIn, type Inference } from '../infer.js';
 import { type BodyFailure, type BodyLimits, readBody } from './body.js';
-import { type ReplySettings, sendError, sendErrorText, sendJson } from './reply.js';
+import { type PredictForm, replyType } from './body-form.js';
+import { type ReplySettings, sendBody, sendError, sendErrorText } from './reply.js';
 import type { Choice, Verb } from './route.js';
 
 /** Settings of REST inference. */
 export interface InferenceSettings extends BodyLimits, ReplySettings {
   /** Time an inference may take; 0 or less is no limit. */
   readonly timeoutMs: number;
+}
+
+/** Where a path, a content type and an Accept header lead. */
+export interface RestTarget {
+  /** The engine's number. */
+  readonly id: number;
+  /** Content type of a reply that is no error. */
+  readonly replyType: string;
 }
 
 /** The ticket of the request that a connection waits for, so that one listener a connection serves all its requests. */
@@ -28,9 +37,9 @@ export class RestInference {
   }
 
   /** The engine's number for what a path names. */
-  target(verb: Verb, choice: Choice, nonFinite: NonFinite): number {
-    const target: Target = { method: `rest.${verb}`, ...choice, nonFinite };
-    return this.#inference.target(target);
+  target(verb: Verb, choice: Choice, nonFinite: NonFinite, form: PredictForm): RestTarget {
+    const target: Target = { method: `rest.${verb}`, ...choice, nonFinite, ...form };
+    return { id: this.#inference.target(target), replyType: replyType(form) };
   }
 
   /** From now on answers tell their connection to close. */
@@ -39,24 +48,24 @@ export class RestInference {
   }
 
   /** Reads the body, runs it and replies. Returns at once. */
-  answer(target: number, request: FastifyRequest, reply: FastifyReply): void {
+  answer(target: RestTarget, request: FastifyRequest, reply: FastifyReply): void {
     readBody(request.raw, this.#settings, (failure, body) => {
       if (body === null) sendBodyFailure(reply, failure);
       else this.#run(target, body, request, reply);
     });
   }
 
-  #run(target: number, body: Buffer, request: FastifyRequest, reply: FastifyReply): void {
+  #run(target: RestTarget, body: Buffer, request: FastifyRequest, reply: FastifyReply): void {
     const socket = request.raw.socket as WaitingSocket;
     if (socket.destroyed) return;
     const deadline = deadlineIn(this.#settings.timeoutMs);
-    const ticket = this.#inference.run(target, body, deadline, (failure, bytes, version) => {
+    const ticket = this.#inference.run(target.id, body, deadline, (failure, bytes, version) => {
       socket[WAITING] = 0;
       if (failure === null || version !== 0)
         reply.header('x-servable-model-version', String(version));
       if (this.#isDraining) reply.header('connection', 'close');
       if (failure !== null || bytes === null) sendFailure(reply, failure);
-      else sendJson(request, reply, 200, bytes, this.#settings);
+      else sendBody(request, reply, bytes, target.replyType, this.#settings);
     });
     if (socket[WAITING] === undefined) {
       socket.once?.('close', () => this.#inference.cancel(socket[WAITING] ?? 0));

@@ -14,7 +14,7 @@ export function answerStatus(
   settings: ReplySettings,
 ): void {
   const versions = versionStatuses(catalog, choice);
-  sendJson(request, reply, 200, statusDocument(versions), settings);
+  sendJson(request, reply, statusDocument(versions), settings);
 }
 
 /** Answers `GET /v1/models/NAME…/metadata`: the signatures of the version that requests would get. */
@@ -30,7 +30,7 @@ export async function answerMetadata(
   // protobufjs is only loaded where somebody asks.
   const { metadataDocument } = await import('../../codec/metadata.js');
   const document = metadataDocument(choice.name, version, signatureDefMap);
-  sendJson(request, reply, 200, document, settings);
+  sendJson(request, reply, document, settings);
 }
 
 /** Answers `GET /v1/models`: every model with its versions, their states, and its labels. */
@@ -49,5 +49,5 @@ export function answerModels(
     })),
     version_labels: Object.fromEntries(model.labels.map((l) => [l.label, String(l.version)])),
   }));
-  sendJson(request, reply, 200, `${JSON.stringify({ models }, null, 1)}\n`, settings);
+  sendJson(request, reply, `${JSON.stringify({ models }, null, 1)}\n`, settings);
 }

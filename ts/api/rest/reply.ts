@@ -10,19 +10,26 @@ export interface ReplySettings {
 
 const JSON_TYPE = 'application/json';
 
-/** Sends a JSON document; large ones compressed when the client asks for it. */
+/** Sends a JSON document. */
 export function sendJson(
   request: FastifyRequest,
   reply: FastifyReply,
-  status: number,
-  content: Buffer | string,
+  content: string,
   settings: ReplySettings,
 ): void {
   // fastify adds a charset to the type of strings.
-  const body = typeof content === 'string' ? Buffer.from(content) : content;
-  reply.statusCode = status;
-  reply.header('content-type', JSON_TYPE);
-  const { compressMinBytes } = settings;
+  sendBody(request, reply, Buffer.from(content), JSON_TYPE, settings);
+}
+
+/** Sends a body with status 200; large ones compressed when the client asks for it. */
+export function sendBody(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  body: Buffer,
+  type: string,
+  { compressMinBytes }: ReplySettings,
+): void {
+  reply.header('content-type', type);
   if (compressMinBytes === 0 || body.length < compressMinBytes) {
     reply.send(body);
     return;

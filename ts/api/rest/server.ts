@@ -7,9 +7,11 @@ import type { Logger } from '../../logger.js';
 import type { NonFinite } from '../../native/infer-queue.js';
 import type { Inference } from '../infer.js';
 import type { CatalogReader } from '../model-status.js';
+import { bodyType, JSON_FORM, predictForm } from './body-form.js';
 import { addCors, answerPreflight, type CorsSettings } from './cors.js';
+import { addDocs } from './docs.js';
 import { addHealth } from './health.js';
-import { type InferenceSettings, RestInference } from './inference.js';
+import { type InferenceSettings, RestInference, type RestTarget } from './inference.js';
 import { answerMetadata, answerModels, answerStatus } from './models.js';
 import { errorDocument, sendError, sendErrorText } from './reply.js';
 import { matchRoute } from './route.js';
@@ -21,12 +23,16 @@ export interface RestDependencies {
   readonly logger: Logger;
   readonly settings: InferenceSettings;
   readonly cors: CorsSettings;
+  /** The server's version as `/openapi.json` and `/docs` show it; null leaves both pages out. */
+  readonly docs: string | null;
 }
 
 /** Paths kept with their target; a client that invents paths only makes the map start over. */
 const CACHED_PATHS = 4096;
 /** Methods that carry a body. It is read here and not by fastify, which refuses unknown content types. */
 const BODY_METHODS = ['POST', 'PUT', 'PATCH', 'DELETE'];
+/** Accept headers that change the answer. */
+const NEEDS_ACCEPT = /nonfinite|npy/i;
 const V1 = /^\/v1\//i;
 
 /** A REST server without a port. */
@@ -61,6 +67,7 @@ export async function createRestServer(dependencies: RestDependencies): Promise<
   }
   addCors(app, dependencies.cors);
   addHealth(app, dependencies.catalog);
+  if (dependencies.docs !== null) addDocs(app, dependencies.catalog, dependencies.docs);
   app.all('/v1/*', (request, reply) => rest.answer(request, reply));
   app.setNotFoundHandler(sendNotFound);
   app.setErrorHandler((error, request, reply) => {
@@ -84,8 +91,8 @@ export async function createRestServer(dependencies: RestDependencies): Promise<
 class Rest {
   readonly #dependencies: RestDependencies;
   readonly #inference: RestInference;
-  /** Targets by path, and by path and Accept header where that changes the answer. */
-  readonly #targets = new Map<string, number>();
+  /** Targets by path, and by path, content type and Accept header where these change the answer. */
+  readonly #targets = new Map<string, RestTarget>();
 
   constructor(dependencies: RestDependencies) {
     this.#dependencies = dependencies;
@@ -108,9 +115,11 @@ class Rest {
 
   #post(request: FastifyRequest, reply: FastifyReply): void {
     const url = request.raw.url ?? '';
-    const accept = request.headers.accept;
-    const asks = accept !== undefined && accept.length > 3 && accept.includes('nonfinite');
-    const key = asks ? `${url} ${accept}` : url;
+    const { accept, 'content-type': contentType } = request.headers;
+    const type = bodyType(contentType);
+    const asks = accept !== undefined && accept.length > 3 && NEEDS_ACCEPT.test(accept);
+    // The usual request is known by its path alone.
+    const key = asks || type !== '' ? `${url} ${type} ${accept}` : url;
     const known = this.#targets.get(key);
     if (known !== undefined) {
       this.#inference.answer(known, request, reply);
@@ -121,7 +130,8 @@ class Rest {
       sendRefusal(route, request, reply);
       return;
     }
-    const target = this.#inference.target(route.verb, route.choice, nonFinite(asks ? accept : ''));
+    const form = route.verb === 'predict' ? predictForm(type, accept ?? '', url) : JSON_FORM;
+    const target = this.#inference.target(route.verb, route.choice, nonFinite(accept ?? ''), form);
     if (this.#targets.size >= CACHED_PATHS) this.#targets.clear();
     this.#targets.set(key, target);
     this.#inference.answer(target, request, reply);

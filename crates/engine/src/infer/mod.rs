@@ -8,6 +8,7 @@ mod examples;
 mod feed;
 mod multi;
 mod predict_grpc;
+mod predict_raw;
 mod predict_rest;
 mod session_run;
 
@@ -20,7 +21,7 @@ use servable_codec::{Code, Error, TensorView};
 
 use crate::body::Body;
 use crate::catalog::{Catalog, Choice};
-use crate::engine::Call;
+use crate::engine::{BodyForm, Call};
 use crate::lease::Lease;
 use crate::runner::{RunMode, Runner, RunnerTensor};
 use crate::servable::Signature;
@@ -145,6 +146,7 @@ enum Finish<R: Runner> {
     RestPredict {
         format: Format,
     },
+    RestRaw,
     GrpcPredict {
         model: String,
         /// Indices of the signature's outputs that were fetched; `None`: all.
@@ -169,7 +171,11 @@ enum Finish<R: Runner> {
 /// `Stop::Pool` when the gate refused, else the client's error with TensorFlow Serving's code and text.
 pub(crate) fn prepare<R: Runner>(mut ask: Ask<'_, R>, body: &[u8]) -> Result<Work<R>, Stop> {
     match ask.call.method {
-        Method::RestPredict => predict_rest::prepare(&mut ask, body),
+        Method::RestPredict => match ask.call.body {
+            BodyForm::Json => predict_rest::prepare(&mut ask, body),
+            BodyForm::Protobuf => predict_grpc::prepare(&mut ask, body),
+            _ => predict_raw::prepare(&mut ask, body),
+        },
         Method::GrpcPredict => predict_grpc::prepare(&mut ask, body),
         Method::RestClassify | Method::RestRegress => examples::prepare_rest(&mut ask, body),
         Method::GrpcClassify | Method::GrpcRegress => examples::prepare_grpc(&mut ask, body),
@@ -203,6 +209,7 @@ impl<R: Runner> Work<R> {
             Finish::RestPredict { format } => {
                 predict_rest::finish(self.signature()?, *format, outputs, call.nonfinite, out)
             }
+            Finish::RestRaw => predict_raw::finish(self.signature()?, outputs, call, out),
             Finish::GrpcPredict { model, filter } => {
                 let signature = self.signature()?;
                 let spec = echo(model, version, &signature.spec.name);

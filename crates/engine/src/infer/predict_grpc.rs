@@ -8,13 +8,14 @@ use servable_codec::proto::{ModelSpec, predict, tensor};
 use servable_codec::{Code, DecodedTensor, Error};
 
 use super::feed::feed;
-use super::{Ask, Finish, Stop, Work, joined, view};
+use super::{Ask, Finish, Method, Stop, Work, joined, view};
+use crate::lease::Lease;
 use crate::runner::Runner;
 use crate::servable::{Signature, effective};
 
 pub(super) fn prepare<R: Runner>(ask: &mut Ask<'_, R>, body: &[u8]) -> Result<Work<R>, Stop> {
     let request = predict::decode(body)?;
-    let lease = ask.find(request.model_spec.as_ref())?;
+    let lease = find(ask, request.model_spec.as_ref())?;
     let spec = request.model_spec.unwrap_or_default();
     let signature = Arc::clone(
         lease
@@ -59,7 +60,8 @@ pub(super) fn prepare<R: Runner>(ask: &mut Ask<'_, R>, body: &[u8]) -> Result<Wo
             servable.plan(&feeds, &fetches, &[])?
         }
     };
-    let model = spec.name.to_owned();
+    let name = if spec.name.is_empty() { ask.call.name } else { spec.name };
+    let model = name.to_owned();
     let finish = Finish::GrpcPredict { model, filter };
     Ok(Work {
         lease: lease.clone(),
@@ -68,6 +70,23 @@ pub(super) fn prepare<R: Runner>(ask: &mut Ask<'_, R>, body: &[u8]) -> Result<Wo
         feeds,
         finish,
     })
+}
+
+/// Over gRPC the message names the model; over REST the path does, and the message may repeat it.
+fn find<R: Runner>(
+    ask: &mut Ask<'_, R>,
+    spec: Option<&ModelSpec<'_>>,
+) -> Result<Lease<R>, Error> {
+    if ask.call.method != Method::RestPredict {
+        return ask.find(spec);
+    }
+    match spec.map(|spec| spec.name) {
+        Some(name) if !name.is_empty() && name != ask.call.name => Err(Error::invalid(format!(
+            "model_spec.name: the path names model \"{}\", the message \"{name}\"",
+            ask.call.name
+        ))),
+        _ => ask.find_target(),
+    }
 }
 
 /// More inputs than the signature has, or fewer where nothing stands in for them.

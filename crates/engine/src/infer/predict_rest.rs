@@ -60,7 +60,7 @@ pub(super) fn prepare<R: Runner>(ask: &mut Ask<'_, R>, body: &[u8]) -> Result<Wo
 }
 
 /// The signature of a REST predict, with REST's own texts.
-fn resolve<'s, R: Runner>(
+pub(super) fn resolve<'s, R: Runner>(
     servable: &'s Servable<R>,
     name: &str,
 ) -> Result<&'s Arc<Signature<R>>, Error> {

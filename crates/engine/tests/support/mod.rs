@@ -257,6 +257,9 @@ pub fn call<'a>(method: Method, name: &'a str, settings: &'a Settings) -> Call<'
         name,
         choice: Choice::Latest,
         nonfinite: NonFinite::Token,
+        body: servable_engine::BodyForm::Json,
+        signature_name: "",
+        npy_reply: false,
         settings,
     }
 }

@@ -1,0 +1,68 @@
+//! REST `:predict` with a body that is one tensor: `.npy`, CSV, an image.
+
+use std::sync::Arc;
+
+use servable_codec::json::predict::Format;
+use servable_codec::json::print;
+use servable_codec::raw::image::ImageOptions;
+use servable_codec::raw::{csv, image, npy};
+use servable_codec::{Error, TensorView};
+
+use super::feed::feed;
+use super::{Ask, Finish, Stop, Work, predict_rest, view};
+use crate::engine::{BodyForm, Call};
+use crate::runner::Runner;
+use crate::servable::Signature;
+
+pub(super) fn prepare<R: Runner>(ask: &mut Ask<'_, R>, body: &[u8]) -> Result<Work<R>, Stop> {
+    let lease = ask.find_target()?;
+    let servable = &lease.servable;
+    let signature = Arc::clone(predict_rest::resolve(servable, ask.call.signature_name)?);
+    if ask.call.settings.check_method_name {
+        signature.check_method_name(ask.call.method)?;
+    }
+    let plan = signature.plan()?;
+    ask.pass(&signature)?;
+    let limits = ask.call.settings.tensor;
+    let tensor = match ask.call.body {
+        BodyForm::Csv { header } => csv::decode(body, &signature.spec, &limits, header)?,
+        BodyForm::Image { keep_scale } => {
+            let options = ImageOptions { keep_scale, ..ImageOptions::default() };
+            image::decode(body, &signature.spec, &options)?
+        }
+        BodyForm::Npy | BodyForm::Json | BodyForm::Protobuf => {
+            npy::decode(body, &signature.spec, &limits)?
+        }
+    };
+    servable.check_shape(&signature, 0, &tensor.shape)?;
+    let feeds = vec![feed(servable.runner(), plan, tensor, ask.owner)?];
+    let plan = Arc::clone(plan);
+    let signature = Some(signature);
+    Ok(Work { lease: lease.clone(), signature, plan, feeds, finish: Finish::RestRaw })
+}
+
+/// Prints the answer to a body that is neither rows nor columns: as rows where every output has one a row, else as columns.
+pub(super) fn finish<R: Runner>(
+    signature: &Signature<R>,
+    outputs: &[R::Tensor],
+    call: &Call<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
+    let names = signature.spec.outputs.iter().map(|info| info.alias.as_str());
+    let named: Vec<(&str, TensorView<'_>)> = names.zip(outputs.iter().map(view)).collect();
+    if call.npy_reply {
+        return match named.as_slice() {
+            [(name, tensor)] => npy::encode(name, tensor, out),
+            several => Err(Error::invalid(format!(
+                "an .npy answer holds one output, signature \"{}\" has {}: ask for JSON",
+                signature.spec.name,
+                several.len()
+            ))),
+        };
+    }
+    let batch = |tensor: &TensorView<'_>| tensor.shape.first().copied();
+    let first = named.first().and_then(|(_, tensor)| batch(tensor));
+    let is_rows = first.is_some() && named.iter().all(|(_, tensor)| batch(tensor) == first);
+    let format = if is_rows { Format::Row } else { Format::Column };
+    print::predict(format, &named, call.nonfinite, out)
+}
