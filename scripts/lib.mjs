@@ -1,6 +1,7 @@
 // What the project's own scripts share: where things are, running a program, plain failures.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -89,3 +90,10 @@ export async function ensureRuntime() {
     );
   return capture(process.execPath, [CLI, 'runtime', 'path']).trim();
 }
+
+/** Where programs that tests build once are kept, for every checkout of this user. */
+export const TOOLS = join(
+  process.env.XDG_CACHE_HOME || join(homedir(), '.cache'),
+  'servable',
+  'test-tools',
+);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { ServingError } from '../../ts/errors.js';
 import { failedForGood, loadError } from '../../ts/manager/load-summary.js';
-import { Bench } from './support.js';
+import { Bench, quiet } from './support.js';
 
 test('the latest version is loaded and the start-up summary names it', async () => {
   const bench = new Bench();
@@ -273,13 +273,13 @@ test('a load that hangs holds up no other model', async () => {
 test('the first config loads in parallel, later loads are bounded', async () => {
   const bench = new Bench({ numInitialLoadThreads: 3, numLoadThreads: 2 });
   for (const version of [1, 2, 3, 4, 5]) bench.folder.add('m', version);
-  bench.loader.behaviour = () => new Promise((resolve) => setImmediate(resolve));
+  bench.loader.behaviour = () => quiet(5);
   await bench.start(bench.config('m', { versionPolicy: { kind: 'all' } }));
   expect(bench.loader.mostRunning).toBe(3);
   bench.loader.mostRunning = 0;
   for (const version of [6, 7, 8, 9]) bench.folder.add('m', version);
   await bench.settle();
-  await bench.look();
+  await quiet(40);
   expect(bench.catalog.versions('m')).toHaveLength(9);
   expect(bench.loader.mostRunning).toBe(2);
 });

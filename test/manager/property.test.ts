@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { ServingError } from '../../ts/errors.js';
 import type { ManagerEvents } from '../../ts/manager/events.js';
 import { Limiter } from '../../ts/manager/limiter.js';
+import { MemoryBudget } from '../../ts/manager/memory.js';
 import { ServedModel } from '../../ts/manager/model.js';
 import {
   defaultManagerOptions,
@@ -74,6 +75,7 @@ class World {
       events: new EventEmitter<ManagerEvents>(),
       loads: new Limiter(() => 2),
       unloads: new Limiter(() => 2),
+      memory: new MemoryBudget({ limitBytes: 0, evict: () => false, freed: () => undefined }),
       warn: (_name, text) => {
         throw new Error(text);
       },

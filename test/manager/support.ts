@@ -211,6 +211,8 @@ export class Bench {
   readonly loader = new FakeLoader();
   readonly folder = new ModelFolder();
   readonly warnings: string[] = [];
+  /** Requests of each model, as the engine counts them. */
+  readonly requests = new Map<string, number>();
   readonly manager: ModelManager;
 
   constructor(options: Partial<ManagerOptions> = {}) {
@@ -220,6 +222,7 @@ export class Bench {
       loadModel: this.loader.load,
       clock: this.clock,
       logger: { ...silentLogger, warn },
+      requestCounts: () => this.requests,
       options: {
         ...defaultManagerOptions,
         fileSystemPollWaitSeconds: -1,

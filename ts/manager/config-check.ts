@@ -1,9 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { ServingError } from '../errors.js';
 import { checkLabels } from './labels.js';
-import type { ModelConfig } from './model-config.js';
-
-const PLATFORM = 'tensorflow';
+import { type ModelConfig, PLATFORM } from './model-config.js';
 
 /** What a new config is checked against. */
 export interface CheckContext {
@@ -13,6 +11,8 @@ export interface CheckContext {
   readonly initial: boolean;
   readonly isAvailable: (name: string, version: bigint) => boolean;
   readonly allowUnavailableLabels: boolean;
+  /** Labels may be moved to versions that are not available, too. */
+  readonly forceLabels?: boolean;
 }
 
 /**
@@ -67,7 +67,13 @@ export function checkConfigs(configs: readonly ModelConfig[], context: CheckCont
     for (const config of configs) {
       const isAvailable = (version: bigint) => context.isAvailable(config.name, version);
       const current = context.current.get(config.name) ?? null;
-      checkLabels(config, current, isAvailable, context.allowUnavailableLabels);
+      checkLabels(
+        config,
+        current,
+        isAvailable,
+        context.allowUnavailableLabels,
+        context.forceLabels,
+      );
     }
   }
   for (const { name, platform = PLATFORM } of configs) {

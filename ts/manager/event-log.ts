@@ -7,6 +7,12 @@ export function logEvents(events: EventEmitter<ManagerEvents>, logger: Logger): 
   events.on('loading', ({ name, version, attempt, reload }) => {
     logger.info({ model: name, version: `${version}`, attempt }, reload ? 'reloading' : 'loading');
   });
+  events.on('fetched', ({ name, version, path, fetchMs }) => {
+    logger.info(
+      { model: name, version: `${version}`, path, fetchMs: Math.round(fetchMs) },
+      'fetched',
+    );
+  });
   events.on('loaded', ({ name, version, loadMs, reload }) => {
     const fields = { model: name, version: `${version}`, loadMs: Math.round(loadMs) };
     logger.info(fields, reload ? 'content replaced' : 'available');

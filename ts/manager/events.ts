@@ -1,5 +1,6 @@
 import type { ServingError } from '../errors.js';
 import type { State } from '../native/catalog.js';
+import type { FetchProgress } from './store/fetch-version.js';
 
 /** A servable: one version of one model. */
 export interface ServableId {
@@ -13,6 +14,10 @@ export interface ManagerEvents {
   state: [event: ServableId & { readonly state: State; readonly error: ServingError | null }];
   /** A load has begun; `attempt` counts from 1. `reload` replaces the content of an available version. */
   loading: [event: ServableId & { readonly attempt: number; readonly reload: boolean }];
+  /** A version that lies in a store or an archive is being brought to the local disk; comes often. */
+  fetching: [event: ServableId & { readonly progress: FetchProgress }];
+  /** It is there, downloaded or found in the cache. */
+  fetched: [event: ServableId & { readonly path: string; readonly fetchMs: number }];
   /** A load succeeded and requests find the servable. */
   loaded: [event: ServableId & { readonly loadMs: number; readonly reload: boolean }];
   /** A load failed; `retryInMs` is `null` when no retry is planned. */

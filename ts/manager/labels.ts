@@ -19,7 +19,9 @@ export function checkLabels(
   current: ModelConfig | null,
   isAvailable: (version: bigint) => boolean,
   allowUnavailable: boolean,
+  force = false,
 ): void {
+  if (force) return;
   for (const [label, version] of next.versionLabels) {
     if (isAvailable(version)) continue;
     const before = current?.versionLabels.get(label);

@@ -1,4 +1,5 @@
 import { ServingError } from '../errors.js';
+import type { Servable } from './servable.js';
 
 /** A version whose load failed. */
 export interface FailedVersion {
@@ -17,6 +18,27 @@ export interface ModelSummary {
   readonly failed: readonly FailedVersion[];
   /** Why there is nothing to load: the base path is missing, unreadable or holds no version. Else `null`. */
   readonly error: ServingError | null;
+}
+
+/** What became of a model, from its servables, highest version first. */
+export function modelSummary(
+  name: string,
+  servables: readonly Servable[],
+  error: ServingError | null,
+): ModelSummary {
+  const failed = servables.filter((it) => it.aspired && it.state === 'END' && it.health !== null);
+  return {
+    name,
+    available: servables.filter((it) => it.state === 'AVAILABLE').map((it) => it.version),
+    failed: failed.map(
+      (it): FailedVersion => ({
+        version: it.version,
+        error: it.health ?? new ServingError('UNKNOWN', 'not loaded'),
+        final: it.retry === null,
+      }),
+    ),
+    error,
+  };
 }
 
 /** What became of the models of a config, in its order. */

@@ -5,13 +5,17 @@ import type { Clock } from './clock.js';
 import { checkConfigs } from './config-check.js';
 import { logEvents } from './event-log.js';
 import type { ManagerEvents } from './events.js';
+import { LastUse, type RequestCounts } from './last-use.js';
 import { Limiter } from './limiter.js';
 import type { LoadSummary } from './load-summary.js';
+import { MemoryBudget } from './memory.js';
 import { ServedModel } from './model.js';
 import { type ModelConfig, sameConfig } from './model-config.js';
 import type { CatalogWriter, LoadModel, ModelDeps } from './model-deps.js';
+import { type ModelReport, modelReport } from './model-report.js';
 import type { ManagerOptions } from './options.js';
 import { FileSystemSource } from './source/file-system.js';
+import type { Stores } from './store/stores.js';
 
 /** What the manager works with; all of it is handed in. */
 export interface ManagerDeps {
@@ -20,6 +24,10 @@ export interface ManagerDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly options: ManagerOptions;
+  /** Remote stores and archives; without them only local folders are served. */
+  readonly stores?: Stores;
+  /** Requests each model has had; without it every model counts as never used. */
+  readonly requestCounts?: RequestCounts;
 }
 
 interface Waiter {
@@ -38,6 +46,8 @@ export class ModelManager {
   readonly #deps: ManagerDeps;
   readonly #modelDeps: ModelDeps;
   readonly #source: FileSystemSource;
+  readonly #memory: MemoryBudget;
+  readonly #lastUse: LastUse;
   /** Every model of the config in force, and those that left it and are not forgotten yet. */
   readonly #models = new Map<string, ServedModel>();
   #current: ReadonlyMap<string, ModelConfig> = new Map();
@@ -55,17 +65,26 @@ export class ModelManager {
     logEvents(this.events, logger);
     const warn = (name: string, text: string) => logger.warn({ model: name }, text);
     const unloads = options.numUnloadThreads > 0 ? options.numUnloadThreads : Number.MAX_VALUE;
+    this.#memory = new MemoryBudget({
+      limitBytes: options.totalModelMemoryLimitBytes,
+      evict: (name) => this.#evict(name),
+      freed: () => this.#retryUnfitting(),
+    });
+    this.#lastUse = new LastUse(deps.clock, deps.requestCounts ?? (() => new Map()));
     this.#modelDeps = {
       ...deps,
       events: this.events,
       loads: new Limiter(() => this.#loadThreads()),
       unloads: new Limiter(() => unloads),
+      memory: this.#memory,
       warn,
       changed: () => this.#settle(),
     };
     this.#source = new FileSystemSource({
       clock: deps.clock,
       pollWaitSeconds: options.fileSystemPollWaitSeconds,
+      storePollWaitSeconds: options.storePollWaitSeconds,
+      stores: deps.stores,
       onSighting: (name, sighting) => this.#models.get(name)?.see(sighting),
       warn,
     });
@@ -78,6 +97,7 @@ export class ModelManager {
    */
   start(configs: readonly ModelConfig[]): void {
     this.#check(configs, true);
+    if (this.#deps.options.modelLoading === 'on_demand') this.#lastUse.start();
     this.#enforce(configs);
     this.#initial = this.#settled(configs).then((summary) => {
       this.#initialDone = true;
@@ -103,6 +123,68 @@ export class ModelManager {
     const added = configs.filter(({ name }) => !this.#current.has(name));
     this.#enforce(configs);
     return await this.#settled(added);
+  }
+
+  /**
+   * Loads a model that waits for its first request; resolves once it answers.
+   *
+   * @throws {ServingError} `NOT_FOUND` no such model; the error of its load when it does not load
+   */
+  async demand(name: string): Promise<void> {
+    const config = this.#current.get(name);
+    const model = this.#models.get(name);
+    if (config === undefined || model === undefined) throw noModel(name);
+    this.#lastUse.touch(name);
+    model.demand();
+    const summary = await this.#settled([config]);
+    this.#lastUse.touch(name);
+    const [{ available, failed, error } = { available: [], failed: [], error: null }] =
+      summary.models;
+    if (available.length > 0) return;
+    throw failed[0]?.error ?? error ?? noModel(name);
+  }
+
+  /**
+   * Loads a model again that failed, or that waits for its first request; resolves once it has settled, with what became of it.
+   *
+   * @throws {ServingError} `NOT_FOUND` no such model
+   */
+  async load(name: string): Promise<LoadSummary> {
+    const config = this.#current.get(name);
+    const model = this.#models.get(name);
+    if (config === undefined || model === undefined) throw noModel(name);
+    this.#lastUse.touch(name);
+    model.retryFailed(null);
+    model.demand();
+    return await this.#settled([config]);
+  }
+
+  /**
+   * Unloads a model that is loaded on demand until its next request.
+   *
+   * @returns false for a model that is not loaded on demand: it would have to leave the config
+   * @throws {ServingError} `NOT_FOUND` no such model
+   */
+  rest(name: string): boolean {
+    const model = this.#models.get(name);
+    if (!this.#current.has(name) || model === undefined) throw noModel(name);
+    if (!model.onDemand) return false;
+    model.rest();
+    return true;
+  }
+
+  /** Every model of the config in force, with its versions and the memory they are taken to need. */
+  list(): ModelReport[] {
+    return [...this.#current.values()].flatMap((config) => {
+      const model = this.#models.get(config.name);
+      return model === undefined ? [] : [modelReport(config, model)];
+    });
+  }
+
+  /** Bytes set aside for models, and the limit; 0 is none. */
+  memory(): { readonly usedBytes: number; readonly limitBytes: number } {
+    const { usedBytes, limitBytes } = this.#memory;
+    return { usedBytes, limitBytes };
   }
 
   /** The config in force. */
@@ -132,6 +214,7 @@ export class ModelManager {
 
   async #stop(deadlineMs: number): Promise<void> {
     this.#source.stop();
+    this.#lastUse.stop();
     const models = [...this.#models.values()];
     for (const model of models) model.retire();
     await new Promise<void>((resolve) => {
@@ -157,6 +240,7 @@ export class ModelManager {
       initial,
       isAvailable: (name, version) => this.#models.get(name)?.isAvailable(version) ?? false,
       allowUnavailableLabels: this.#deps.options.allowVersionLabelsForUnavailableModels,
+      forceLabels: this.#deps.options.forceAllowAnyVersionLabelsForUnavailableModels,
     });
   }
 
@@ -180,6 +264,24 @@ export class ModelManager {
       this.#source.watch(config);
     }
     this.events.emit('config', { names: [...this.#current.keys()] });
+  }
+
+  /** Unloads the model that was used longest ago of those that need not be in memory. */
+  #evict(except: string): boolean {
+    this.#lastUse.look();
+    const candidates = [...this.#models.values()]
+      .filter((it) => it.name !== except && it.evictable)
+      .sort((a, b) => this.#lastUse.of(a.name) - this.#lastUse.of(b.name));
+    const [model] = candidates;
+    if (model === undefined) return false;
+    this.#deps.logger.info({ model: model.name }, 'unloading to make room');
+    model.rest();
+    return true;
+  }
+
+  /** Memory is free again: what did not fit is tried once more. */
+  #retryUnfitting(): void {
+    for (const model of this.#models.values()) model.retryFailed('RESOURCE_EXHAUSTED');
   }
 
   #loadThreads(): number {
@@ -217,4 +319,8 @@ export class ModelManager {
       models: names.flatMap((name) => this.#models.get(name)?.summary() ?? []),
     };
   }
+}
+
+function noModel(name: string): ServingError {
+  return new ServingError('NOT_FOUND', `Could not find any versions of model ${name}`);
 }

@@ -1,6 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { LoggingConfig } from '../codec/messages.js';
 
+/** The only platform there is. */
+export const PLATFORM = 'tensorflow';
+
 /** Which of the versions found under a base path are served. */
 export type VersionPolicy =
   | { readonly kind: 'latest'; readonly numVersions: number }
@@ -10,7 +13,7 @@ export type VersionPolicy =
 /** One configured model. */
 export interface ModelConfig {
   readonly name: string;
-  /** Absolute path or `file:` URI; its children named as integers are the versions. */
+  /** Absolute path or URI of a local folder or of a store; its children named as integers are the versions. An archive is version 1. */
   readonly basePath: string;
   readonly versionPolicy: VersionPolicy;
   readonly versionLabels: ReadonlyMap<string, bigint>;
@@ -24,5 +27,6 @@ export interface ModelConfig {
 
 /** Whether two configs ask for the same. */
 export function sameConfig(a: ModelConfig, b: ModelConfig): boolean {
-  return isDeepStrictEqual(a, b);
+  const complete = (config: ModelConfig) => ({ ...config, platform: config.platform ?? PLATFORM });
+  return isDeepStrictEqual(complete(a), complete(b));
 }

@@ -4,7 +4,9 @@ import type { LoadedModel, LoadOptions } from '../native/model.js';
 import type { Clock } from './clock.js';
 import type { ManagerEvents } from './events.js';
 import type { Limiter } from './limiter.js';
+import type { MemoryBudget } from './memory.js';
 import type { ManagerOptions } from './options.js';
+import type { Stores } from './store/stores.js';
 
 /** The part of the catalog that the manager writes. */
 export type CatalogWriter = Pick<
@@ -24,6 +26,9 @@ export interface ModelDeps {
   readonly events: EventEmitter<ManagerEvents>;
   readonly loads: Limiter;
   readonly unloads: Limiter;
+  readonly memory: MemoryBudget;
+  /** Remote stores and archives; without them only local folders are served. */
+  readonly stores?: Stores;
   readonly warn: (name: string, text: string) => void;
   /** Called after every step: something may have settled. */
   readonly changed: () => void;

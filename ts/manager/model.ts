@@ -1,18 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
-import { ServingError, toServingError } from '../errors.js';
+import { type CodeName, ServingError } from '../errors.js';
 import type { State, VersionStatus } from '../native/catalog.js';
-import type { LoadedModel } from '../native/model.js';
 import type { Timer } from './clock.js';
 import { forgetEnded } from './history.js';
 import { labelList } from './labels.js';
 import type { Limiter } from './limiter.js';
-import type { FailedVersion, ModelSummary } from './load-summary.js';
+import { type ModelSummary, modelSummary } from './load-summary.js';
 import type { ModelConfig } from './model-config.js';
 import type { ModelDeps } from './model-deps.js';
-import { retryDelayMs } from './retry.js';
 import { type Content, Servable, sameContent } from './servable.js';
+import { ServableTasks, type TaskOwner } from './servable-tasks.js';
 import type { FoundVersion, Sighting } from './source/sighting.js';
-import { checkVersionDirectory } from './source/version-directory.js';
 import { nextStep } from './transition.js';
 import { descending } from './version-policy.js';
 
@@ -24,11 +22,14 @@ import { descending } from './version-policy.js';
 export class ServedModel {
   readonly name: string;
   readonly #deps: ModelDeps;
+  readonly #tasks: ServableTasks;
   readonly #servables = new Map<bigint, Servable>();
   #config: ModelConfig;
   #sighting: Sighting | null = null;
   #error: ServingError | null = null;
   #retired = false;
+  /** Wanted in memory: always, unless models are loaded on demand. */
+  #demanded: boolean;
   #expiry: Timer | null = null;
   #published: string | null = null;
 
@@ -36,6 +37,8 @@ export class ServedModel {
     this.name = config.name;
     this.#config = config;
     this.#deps = deps;
+    this.#demanded = !this.onDemand;
+    this.#tasks = new ServableTasks(this.#owner(), deps);
     this.#publishStatus();
     deps.catalog.setLabels(this.name, labelList(config));
   }
@@ -44,11 +47,26 @@ export class ServedModel {
     return this.#config;
   }
 
-  /** The source has looked, and every version it wants is AVAILABLE or END. */
+  /** It is loaded at its first request, and may be unloaded to make room. */
+  get onDemand(): boolean {
+    const { modelLoading, pinnedModels } = this.#deps.options;
+    return modelLoading === 'on_demand' && !pinnedModels.includes(this.name);
+  }
+
+  /** It is in memory only to be there for the next request. */
+  get evictable(): boolean {
+    if (!this.onDemand || !this.#demanded) return false;
+    return [...this.#servables.values()].some((it) => it.state === 'AVAILABLE');
+  }
+
+  /** The source has looked, and every version it wants is AVAILABLE or END, or START where nobody has asked for it. */
   get settled(): boolean {
     if (this.#retired) return true;
     if (this.#sighting === null) return false;
-    return this.#wanted().every((it) => it.state === 'AVAILABLE' || it.state === 'END');
+    const rests = (it: Servable) => it.state === 'START' && !this.#demanded;
+    return this.#wanted().every(
+      (it) => it.state === 'AVAILABLE' || it.state === 'END' || rests(it),
+    );
   }
 
   /** Nothing of it is in memory, on its way in or out. */
@@ -90,6 +108,31 @@ export class ServedModel {
     this.#reconcile();
   }
 
+  /** Somebody asks for it: it is loaded if it is not. */
+  demand(): void {
+    if (this.#demanded) return;
+    this.#demanded = true;
+    this.#reconcile();
+  }
+
+  /** Unloads it after its last request, until somebody asks for it again. */
+  rest(): void {
+    if (!this.onDemand) return;
+    this.#demanded = false;
+    this.#reconcile();
+  }
+
+  /** Tries again now what failed; `code` tells which failures, `null` all. */
+  retryFailed(code: CodeName | null): void {
+    for (const servable of this.#wanted()) {
+      const { state, health } = servable;
+      if (state !== 'END' || health === null || (code !== null && health.code !== code)) continue;
+      servable.cancelRetry();
+      if (code === null) servable.attempts = 0;
+      this.#tasks.retry(servable);
+    }
+  }
+
   /** Takes what the source saw. */
   see(sighting: Sighting): void {
     if (this.#retired) return;
@@ -108,34 +151,45 @@ export class ServedModel {
 
   /** What status answers say, highest version first. */
   statuses(): VersionStatus[] {
-    return [...this.#servables.values()]
-      .sort((a, b) => descending(a.version, b.version))
-      .map((it) => it.status());
+    return this.#descending().map((it) => it.status());
   }
 
   summary(): ModelSummary {
-    const servables = [...this.#servables.values()].sort((a, b) =>
-      descending(a.version, b.version),
+    return modelSummary(this.name, this.#descending(), this.#error);
+  }
+
+  /** Bytes set aside for each version in memory. */
+  memory(): ReadonlyMap<bigint, number> {
+    const entries = [...this.#servables.values()].map(
+      ({ version, grant }) => [version, grant?.bytes ?? 0] as const,
     );
-    const failed = servables.filter((it) => it.aspired && it.state === 'END' && it.health !== null);
-    return {
-      name: this.name,
-      available: servables.filter((it) => it.state === 'AVAILABLE').map((it) => it.version),
-      failed: failed.map(
-        (it): FailedVersion => ({
-          version: it.version,
-          error: it.health ?? new ServingError('UNKNOWN', 'not loaded'),
-          final: it.retry === null,
-        }),
-      ),
-      error: this.#error,
-    };
+    return new Map(entries.filter(([, bytes]) => bytes > 0));
   }
 
   /** Ends timers; called once nothing more may happen by itself. */
   dispose(): void {
     this.#expiry?.cancel();
     for (const servable of this.#servables.values()) servable.cancelRetry();
+  }
+
+  #owner(): TaskOwner {
+    const model = this;
+    return {
+      name: this.name,
+      get config() {
+        return model.config;
+      },
+      get demanded() {
+        return model.#demanded;
+      },
+      enter: (servable, state, health) => this.#enter(servable, state, health),
+      progressed: () => this.#publishStatus(),
+      reconcile: () => this.#reconcile(),
+    };
+  }
+
+  #descending(): Servable[] {
+    return [...this.#servables.values()].sort((a, b) => descending(a.version, b.version));
   }
 
   #wanted(): Servable[] {
@@ -181,6 +235,7 @@ export class ServedModel {
     for (const servable of this.#servables.values()) {
       if (wanted.has(servable.version) || !servable.aspired) continue;
       servable.aspired = false;
+      servable.fetch?.abort();
       servable.cancelRetry();
       if (servable.state === 'START') this.#enter(servable, 'END');
       else if (servable.state === 'END') servable.endedAt = this.#deps.clock.now();
@@ -200,6 +255,8 @@ export class ServedModel {
     const changed = !sameContent(servable.content, content);
     servable.content = content;
     if (returned || changed) servable.attempts = 0;
+    // What is being fetched has been replaced.
+    if (changed) servable.fetch?.abort();
     if (servable.state !== 'END') return;
     const failedAsIs = servable.health !== null && sameContent(servable.failed, content);
     if (failedAsIs && !returned) return;
@@ -209,144 +266,38 @@ export class ServedModel {
 
   /** Does what can be done now; called after everything that changes what is wanted or what is there. */
   #reconcile(): void {
-    const { unload, load } = nextStep(this.#deps.options.transitionPolicy, [
-      ...this.#servables.values(),
-    ]);
+    const views = [...this.#servables.values()].map(({ version, state, aspired }) => ({
+      version,
+      state,
+      aspired: aspired && this.#demanded,
+    }));
+    const { unload, load } = nextStep(this.#deps.options.transitionPolicy, views);
     for (const version of unload)
-      this.#start(version, (it) => this.#unload(it), this.#deps.unloads);
-    for (const version of load) this.#start(version, (it) => this.#load(it), this.#deps.loads);
+      this.#start(version, (it) => this.#tasks.unload(it), this.#deps.unloads);
+    for (const version of load) this.#start(version, (it) => this.#tasks.load(it), null);
     for (const { version, state, content, loaded, failed } of this.#wanted()) {
-      if (state !== 'AVAILABLE' || sameContent(content, loaded)) continue;
-      if (!sameContent(content, failed))
-        this.#start(version, (it) => this.#reload(it), this.#deps.loads);
+      if (!this.#demanded || state !== 'AVAILABLE' || sameContent(content, loaded)) continue;
+      if (!sameContent(content, failed)) this.#start(version, (it) => this.#tasks.reload(it), null);
     }
     this.#publishStatus();
     this.#forget();
     this.#deps.changed();
   }
 
-  /** Runs a task on a servable when `limiter` has a place; one task at a time for each. */
-  #start(version: bigint, task: (servable: Servable) => Promise<void>, limiter: Limiter): void {
+  /** Runs a task on a servable, when `limiter` has a place; one task at a time for each. */
+  #start(version: bigint, task: (it: Servable) => Promise<void>, limiter: Limiter | null): void {
     const servable = this.#servables.get(version);
     if (servable === undefined || servable.busy) return;
     servable.busy = true;
-    void limiter
-      .run(() => task(servable))
-      .catch((error: unknown) => this.#deps.warn(this.name, `version ${version}: ${error}`))
+    void (limiter === null ? task(servable) : limiter.run(() => task(servable)))
+      .catch((error: unknown) => {
+        this.#deps.warn(this.name, `version ${version}: ${error}`);
+        this.#tasks.crash(servable, error);
+      })
       .finally(() => {
         servable.busy = false;
         this.#reconcile();
       });
-  }
-
-  async #load(servable: Servable): Promise<void> {
-    const { version, content } = servable;
-    // What is wanted may have changed while it waited for a place.
-    if (!servable.aspired || content === null || servable.state !== 'START') return;
-    this.#enter(servable, 'LOADING');
-    let model: LoadedModel | null = null;
-    try {
-      const begun = this.#deps.clock.now();
-      model = await this.#open(servable, content, false);
-      if (!servable.aspired) {
-        throw new ServingError('CANCELLED', 'Loading of servable cancelled');
-      }
-      this.#deps.catalog.publish(this.name, version, model);
-      this.#accept(servable, content);
-      this.#enter(servable, 'AVAILABLE');
-      this.#loaded(version, begun, false);
-    } catch (error) {
-      this.#fail(servable, content, toServingError(error));
-      await model?.close();
-    }
-  }
-
-  /** Loads what has replaced the content of an available version; until then, and when it fails, the old content serves. */
-  async #reload(servable: Servable): Promise<void> {
-    const { version, content } = servable;
-    if (!servable.aspired || content === null || servable.state !== 'AVAILABLE') return;
-    const begun = this.#deps.clock.now();
-    let model: LoadedModel;
-    try {
-      model = await this.#open(servable, content, true);
-    } catch (error) {
-      this.#fail(servable, content, toServingError(error));
-      return;
-    }
-    if (!servable.aspired) {
-      await model.close();
-      return;
-    }
-    // In one turn of the event loop: the old content is taken out and the new one put in its place.
-    const old = this.#deps.catalog.withdraw(this.name, version);
-    this.#deps.catalog.publish(this.name, version, model);
-    this.#accept(servable, content);
-    this.#loaded(version, begun, true);
-    await old;
-  }
-
-  async #open(servable: Servable, { path }: Content, reload: boolean): Promise<LoadedModel> {
-    const { loadModel, options, events } = this.#deps;
-    servable.cancelRetry();
-    servable.attempts += 1;
-    servable.failed = null;
-    const { version, attempts: attempt } = servable;
-    events.emit('loading', { name: this.name, version, attempt, reload });
-    await checkVersionDirectory(path);
-    return await loadModel({
-      exportDir: path,
-      tags: this.#config.tags ?? options.savedModelTags,
-      configProto: options.configProto,
-      inputShapeCheck: options.inputShapeCheck,
-    });
-  }
-
-  #accept(servable: Servable, content: Content): void {
-    servable.loaded = content;
-    servable.failed = null;
-    servable.attempts = 0;
-  }
-
-  #loaded(version: bigint, begun: number, reload: boolean): void {
-    const loadMs = this.#deps.clock.now() - begun;
-    this.#deps.events.emit('loaded', { name: this.name, version, loadMs, reload });
-  }
-
-  #fail(servable: Servable, content: Content, error: ServingError): void {
-    const { clock, events, options } = this.#deps;
-    servable.failed = content;
-    const replaced = !sameContent(servable.content, content);
-    const retryInMs =
-      servable.aspired && !replaced ? retryDelayMs(error.code, servable.attempts, options) : null;
-    if (retryInMs !== null) servable.retry = clock.after(retryInMs, () => this.#retry(servable));
-    if (servable.state === 'LOADING') this.#enter(servable, 'END', error);
-    events.emit('failed', { name: this.name, version: servable.version, error, retryInMs });
-    if (replaced && servable.aspired && servable.state === 'END') {
-      servable.attempts = 0;
-      this.#enter(servable, 'START');
-    }
-  }
-
-  #retry(servable: Servable): void {
-    servable.retry = null;
-    servable.failed = null;
-    if (!servable.aspired) return;
-    if (servable.state === 'END') this.#enter(servable, 'START');
-    this.#reconcile();
-  }
-
-  async #unload(servable: Servable): Promise<void> {
-    if (servable.aspired || servable.state !== 'AVAILABLE') return;
-    this.#enter(servable, 'UNLOADING');
-    let health: ServingError | null = null;
-    try {
-      await this.#deps.catalog.withdraw(this.name, servable.version);
-    } catch (error) {
-      health = toServingError(error);
-    }
-    servable.loaded = null;
-    this.#enter(servable, 'END', health);
-    if (servable.aspired) this.#enter(servable, 'START');
   }
 
   #enter(servable: Servable, state: State, health: ServingError | null = null): void {

@@ -5,6 +5,8 @@ import type { LoadOptions } from '../native/model.js';
 export interface ManagerOptions {
   /** Seconds between looks for new versions; 0 looks once, below 0 only when asked. */
   readonly fileSystemPollWaitSeconds: number;
+  /** Seconds between looks at a remote store at least: every look is a request that costs time and perhaps money. */
+  readonly storePollWaitSeconds: number;
   /** Attempts after a failed first one, for failures that time may heal. */
   readonly maxNumLoadRetries: number;
   /** Pause before the first retry; each later one is twice as long, up to ten minutes. Below 0: no pause. */
@@ -19,6 +21,14 @@ export interface ManagerOptions {
   readonly servableVersionsAlwaysPresent: boolean;
   /** A label that is new for its model may point at a version that is not loaded. */
   readonly allowVersionLabelsForUnavailableModels: boolean;
+  /** Such a label may also be moved there. */
+  readonly forceAllowAnyVersionLabelsForUnavailableModels: boolean;
+  /** Load models as soon as they are found, or each at its first request. */
+  readonly modelLoading: ModelLoading;
+  /** Names of models that are loaded at once and stay in memory, whatever `modelLoading` says. */
+  readonly pinnedModels: readonly string[];
+  /** Bytes for all models, by their estimates; 0 is no limit. */
+  readonly totalModelMemoryLimitBytes: number;
   /** Load the new version before the old one is unloaded, or the other way round where memory is short. */
   readonly transitionPolicy: TransitionPolicy;
   /** Seconds that status answers remember a version after its unloading; below 0 is for ever. */
@@ -30,11 +40,16 @@ export interface ManagerOptions {
   readonly inputShapeCheck: LoadOptions['inputShapeCheck'];
 }
 
+/** When models are loaded. */
+export type ModelLoading = 'eager' | 'on_demand';
+
+/** In which order a new version takes the place of an old one. */
 export type TransitionPolicy = 'availability_preserving' | 'resource_preserving';
 
 /** TensorFlow Serving's values. */
 export const defaultManagerOptions: ManagerOptions = {
   fileSystemPollWaitSeconds: 1,
+  storePollWaitSeconds: 15,
   maxNumLoadRetries: 5,
   loadRetryIntervalMicros: 60_000_000,
   numInitialLoadThreads: 4 * availableParallelism(),
@@ -42,6 +57,10 @@ export const defaultManagerOptions: ManagerOptions = {
   numUnloadThreads: 0,
   servableVersionsAlwaysPresent: false,
   allowVersionLabelsForUnavailableModels: false,
+  forceAllowAnyVersionLabelsForUnavailableModels: false,
+  modelLoading: 'eager',
+  pinnedModels: [],
+  totalModelMemoryLimitBytes: 0,
   transitionPolicy: 'availability_preserving',
   endedVersionTtlSeconds: 600,
   savedModelTags: ['serve'],

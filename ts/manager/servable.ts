@@ -1,6 +1,8 @@
 import { ServingError } from '../errors.js';
 import type { State, VersionStatus } from '../native/catalog.js';
 import type { Timer } from './clock.js';
+import type { Grant } from './memory.js';
+import type { FetchedVersion } from './store/stores.js';
 
 const NEXT: Readonly<Record<State, readonly State[]>> = {
   START: ['LOADING', 'END'],
@@ -12,9 +14,9 @@ const NEXT: Readonly<Record<State, readonly State[]>> = {
 
 /** What lies in a version directory: equal contents have equal keys. */
 export interface Content {
-  /** The version directory. */
+  /** The version directory, or the path or URI of what is fetched and unpacked first. */
   readonly path: string;
-  /** Sizes and times of its files; changes when the content is replaced. */
+  /** Sizes and times or tags of its files; changes when the content is replaced. */
   readonly fingerprint: string;
 }
 
@@ -36,6 +38,14 @@ export class Servable {
   attempts = 0;
   /** The planned retry. */
   retry: Timer | null = null;
+  /** The memory set aside for what is in memory. */
+  grant: Grant | null = null;
+  /** The local files of what is in memory, where they had to be fetched. */
+  fetched: FetchedVersion | null = null;
+  /** Ends the fetch under way. */
+  fetch: AbortController | null = null;
+  /** How far the fetch is, for status answers; empty when there is none. */
+  progress = '';
   /** A load or reload waits for a free place or runs. */
   busy = false;
   /** When it ended, on the manager's clock; `null` while it has not. */
@@ -80,7 +90,7 @@ export class Servable {
       version: this.version,
       state: this.#state,
       code: this.#health?.number ?? 0,
-      message: this.#health?.message ?? '',
+      message: this.#health?.message ?? (this.#state === 'LOADING' ? this.progress : ''),
     };
   }
 

@@ -1,5 +1,7 @@
 import type { Clock, Timer } from '../clock.js';
 import type { ModelConfig } from '../model-config.js';
+import { isRemote } from '../store/location.js';
+import type { Stores } from '../store/stores.js';
 import type { Sighting } from './sighting.js';
 import { VersionWatcher } from './version-watcher.js';
 
@@ -11,6 +13,10 @@ export interface FileSystemSourceOptions {
   readonly clock: Clock;
   /** Seconds between looks; 0 looks once, below 0 only when asked. */
   readonly pollWaitSeconds: number;
+  /** Seconds between looks at a remote store at least, where every look is a request that costs. */
+  readonly storePollWaitSeconds: number;
+  /** Remote stores and archives; without them only local folders are served. */
+  readonly stores?: Stores | undefined;
   /** Called after each look at a model that is still watched. */
   readonly onSighting: (name: string, sighting: Sighting) => void;
   readonly warn: (name: string, text: string) => void;
@@ -104,17 +110,19 @@ export class FileSystemSource {
   }
 
   #schedule(name: string, watch: Watch): void {
-    const { clock, pollWaitSeconds } = this.#options;
+    const { clock, pollWaitSeconds, storePollWaitSeconds } = this.#options;
     if (pollWaitSeconds <= 0 || this.#watches.get(name) !== watch) return;
-    const interval = pollWaitSeconds * 1000;
+    const least = isRemote(watch.config.basePath) ? storePollWaitSeconds : 0;
+    const interval = Math.max(pollWaitSeconds, least) * 1000;
     const delay = watch.watcher.unsettled ? Math.min(interval, RECHECK_MS) : interval;
     watch.timer = clock.after(delay, () => void this.look(name));
   }
 
   #watcher(name: string): VersionWatcher {
-    const { clock, pollWaitSeconds, warn } = this.#options;
+    const { clock, pollWaitSeconds, stores, warn } = this.#options;
     return new VersionWatcher({
       clock,
+      stores,
       once: pollWaitSeconds === 0,
       warn: (text) => warn(name, text),
     });

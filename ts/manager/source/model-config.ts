@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
+import type protobuf from 'protobufjs';
 import protojson from 'protobufjs/ext/protojson.js';
-import { LineCounter, parseDocument } from 'yaml';
 import {
   type ModelConfig as ConfigMessage,
   type ModelServerConfig,
@@ -12,6 +12,7 @@ import {
 } from '../../codec/messages.js';
 import { parseText } from '../../codec/text-format.js';
 import { ServingError } from '../../errors.js';
+import { culprit, jsonValue, type Place, parseYaml } from '../../yaml-text.js';
 import { checkEntries } from '../config-check.js';
 import type { ModelConfig, VersionPolicy } from '../model-config.js';
 import { message } from './version-directory.js';
@@ -41,6 +42,17 @@ export async function readModelConfigFile(path: string): Promise<ModelConfig[]> 
 }
 
 /**
+ * The models of a model config file that is read again: null when it holds no list, as while it is being written.
+ *
+ * @throws {ServingError} as `readModelServerConfig` and `modelConfigs` do
+ */
+export async function rereadModelConfigFile(path: string): Promise<ModelConfig[] | null> {
+  const config = await readModelServerConfig(path);
+  const isEmpty = config.modelConfigList === null && config.customModelConfig === null;
+  return isEmpty ? null : modelConfigs(config);
+}
+
+/**
  * Parses the text of a model config file.
  *
  * @param source the file's name: its ending tells the format, errors name it
@@ -53,33 +65,34 @@ export function parseModelServerConfig(text: string, source: string): ModelServe
     return parseText(type, text, source);
   }
   // JSON is YAML too, and one parser gives one kind of error.
-  const lines = new LineCounter();
-  const document = parseDocument(text, {
-    lineCounter: lines,
-    intAsBigInt: true,
-    logLevel: 'error',
-  });
-  const [error] = document.errors;
-  if (error !== undefined) throw invalid(source, error.message.split('\n')[0] ?? '', error);
-  try {
-    const value: unknown = jsonValue(document.toJS({ maxAliasCount: 100 }));
-    return toPlain(
-      type.reflection,
-      protojson.fromJson(type.reflection, value ?? {}),
-    ) as unknown as ModelServerConfig;
-  } catch (cause) {
-    throw invalid(source, message(cause), cause);
-  }
+  const yaml = parseYaml(text);
+  const [problem] = yaml.problems;
+  if (problem !== undefined) throw invalid(source, at(problem, problem.message), null);
+  const value = jsonValue(yaml.value) ?? {};
+  const attempt = attemptJson(type.reflection, value);
+  if (attempt.failure === null) return attempt.config;
+  const { message: reason } = attempt.failure;
+  const path = culprit(
+    value,
+    (part) => attemptJson(type.reflection, part).failure?.message === reason,
+  );
+  throw invalid(source, at(yaml.placeOf(path), reason.replace(/^\./, '')), attempt.failure);
 }
 
-/** Proto3 JSON takes 64-bit integers as strings, which keeps them whole. */
-function jsonValue(value: unknown): unknown {
-  if (typeof value === 'bigint') {
-    return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
+const at = ({ line, column }: Place, reason: string): string =>
+  `line ${line}, column ${column}: ${reason}`;
+
+type Attempt =
+  | { readonly failure: null; readonly config: ModelServerConfig }
+  | { readonly failure: Error };
+
+function attemptJson(reflection: protobuf.Type, value: unknown): Attempt {
+  try {
+    const plain = toPlain(reflection, protojson.fromJson(reflection, value));
+    return { failure: null, config: plain as unknown as ModelServerConfig };
+  } catch (error) {
+    return { failure: error instanceof Error ? error : new Error(String(error)) };
   }
-  if (Array.isArray(value)) return value.map(jsonValue);
-  if (value === null || typeof value !== 'object') return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, jsonValue(item)]));
 }
 
 /**

@@ -1,19 +1,14 @@
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ServingError } from '../../errors.js';
 import type { Clock } from '../clock.js';
 import type { ModelConfig } from '../model-config.js';
+import { LocalPlace } from '../store/local-place.js';
+import { archiveStem, isArchive, schemeOf, shown } from '../store/location.js';
+import type { Place, PlaceListing } from '../store/place.js';
+import type { Stores } from '../store/stores.js';
 import { descending, missingVersions, parseVersion, selectVersions } from '../version-policy.js';
 import type { FoundVersion, Sighting } from './sighting.js';
-import {
-  errorCode,
-  glance,
-  hasSavedModel,
-  type Inspection,
-  inspectDirectory,
-  message,
-} from './version-directory.js';
+import { errorCode, hasSavedModel, type Inspection, message } from './version-directory.js';
 
 /** A directory without saved_model.pb that has not changed for so long is loaded anyway, so that the error shows. */
 const INCOMPLETE_GRACE_MS = 10_000;
@@ -40,6 +35,8 @@ export interface WatcherOptions {
   readonly warn: (text: string) => void;
   /** There will be no second look: what is incomplete now is taken as it is. */
   readonly once: boolean;
+  /** Remote stores and archives; without them only local folders are served. */
+  readonly stores?: Stores | undefined;
 }
 
 /**
@@ -69,39 +66,50 @@ export class VersionWatcher {
   /** Looks once. */
   async look(config: ModelConfig): Promise<Sighting> {
     this.#unsettled = false;
-    const { name } = config;
-    let basePath: string;
-    let names: string[];
+    let place: Place;
+    let listing: PlaceListing;
     try {
-      basePath = localPath(config);
-      names = await readdir(basePath);
+      place = this.#place(config);
+      listing = await place.list();
     } catch (error) {
       return { kind: 'unreadable', error: basePathError(config, error) };
     }
     const warnings: string[] = [];
-    const found = candidates(config, basePath, names, warnings);
+    const found = candidates(config, place, listing, warnings);
     if (this.#firstLook) for (const version of found.keys()) this.#initial.add(version);
     for (const version of this.#memory.keys()) {
       if (!found.has(version)) this.#memory.delete(version);
     }
     for (const version of this.#initial) if (!found.has(version)) this.#initial.delete(version);
     if (config.versionPolicy.kind === 'specific' && config.versionPolicy.versions.length === 0) {
-      warnings.push(`No specific versions requested for servable ${name}.`);
+      warnings.push(`No specific versions requested for servable ${config.name}.`);
     }
     for (const version of missingVersions(config.versionPolicy, found.keys())) {
       warnings.push(
-        `Version ${version} of servable ${name}, which was requested as a specific version in the servable's version policy, was not found in the file system under base path ${config.basePath}`,
+        `Version ${version} of servable ${config.name}, which was requested as a specific version in the servable's version policy, was not found in the file system under base path ${config.basePath}`,
       );
     }
-    const sighting = await this.#choose(config, found, names);
+    let sighting: Extract<Sighting, { kind: 'versions' }>;
+    try {
+      sighting = await this.#choose(config, place, found, listing.names);
+    } catch (error) {
+      // The store failed between the listing and the look at a version.
+      return { kind: 'unreadable', error: basePathError(config, error) };
+    }
     if (sighting.error !== null) warnings.push(sighting.error.message);
     this.#report(warnings);
     this.#firstLook = false;
     return sighting;
   }
 
+  #place(config: ModelConfig): Place {
+    const { stores } = this.#options;
+    return stores?.place(config.basePath) ?? new LocalPlace(localPath(config), false);
+  }
+
   async #choose(
     config: ModelConfig,
+    place: Place,
     found: ReadonlyMap<bigint, string>,
     names: readonly string[],
   ): Promise<Extract<Sighting, { kind: 'versions' }>> {
@@ -110,7 +118,7 @@ export class VersionWatcher {
       const error = nothingWanted(config, found, names);
       return { kind: 'versions', aspired: [], waiting: [], error };
     }
-    const accepted = await this.#accept(config, found);
+    const accepted = await this.#accept(config, place, found);
     // At the first look a lone incomplete version is tried at once: its error is the best answer there is.
     if (accepted.length === 0 && (this.#firstLook || this.#options.once)) {
       for (const version of wanted) accepted.push(this.#take(version, found));
@@ -130,6 +138,7 @@ export class VersionWatcher {
   /** Versions fit to load, as many as the policy wants, from the highest down. */
   async #accept(
     { versionPolicy }: ModelConfig,
+    place: Place,
     found: ReadonlyMap<bigint, string>,
   ): Promise<FoundVersion[]> {
     const enough =
@@ -142,22 +151,22 @@ export class VersionWatcher {
     for (const version of eligible) {
       if (accepted.length >= enough) break;
       const path = found.get(version) ?? '';
-      const fingerprint = await this.#inspect(version, path);
+      const fingerprint = await this.#inspect(place, version, path);
       if (fingerprint !== null) accepted.push({ version, path, fingerprint });
     }
     return accepted;
   }
 
   /** The fingerprint to load, or `null` while the directory is not fit. */
-  async #inspect(version: bigint, path: string): Promise<string | null> {
+  async #inspect(place: Place, version: bigint, path: string): Promise<string | null> {
     const now = this.#options.clock.now();
-    const seen = await glance(path);
+    const seen = await place.glance(path);
     const memory = this.#memory.get(version);
     const steady = memory !== undefined && memory.accepted === memory.fingerprint;
     if (steady && seen !== null && seen === memory.glance && now - memory.lookedAt < DEEP_LOOK_MS) {
       return memory.accepted;
     }
-    return this.#judge(version, await inspectDirectory(path), seen);
+    return this.#judge(version, await place.inspect(path), seen);
   }
 
   #judge(
@@ -204,8 +213,8 @@ export class VersionWatcher {
  * @throws {ServingError} `INVALID_ARGUMENT` for a URI of another scheme than `file:`
  */
 export function localPath({ name, basePath }: ModelConfig): string {
-  const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(basePath)?.[1]?.toLowerCase();
-  if (scheme === undefined) return basePath;
+  const scheme = schemeOf(basePath);
+  if (scheme === null) return basePath;
   if (scheme === 'file') return fileURLToPath(basePath);
   throw new ServingError(
     'INVALID_ARGUMENT',
@@ -213,16 +222,19 @@ export function localPath({ name, basePath }: ModelConfig): string {
   );
 }
 
-/** Versions by number; where two names mean one version, the name that sorts last wins. */
+/** Versions by number; where two names mean one version, a folder goes before an archive, and then the name that sorts last. */
 function candidates(
   config: ModelConfig,
-  basePath: string,
-  names: readonly string[],
+  place: Place,
+  { names, isVersion }: PlaceListing,
   warnings: string[],
 ): Map<bigint, string> {
+  if (isVersion) return new Map([[1n, place.location]]);
   const byVersion = new Map<bigint, string>();
-  for (const name of [...names].sort()) {
-    const version = parseVersion(name);
+  const archive = (name: string) => place.archives && isArchive(name);
+  const sorted = [...names].sort();
+  for (const name of [...sorted.filter(archive), ...sorted.filter((it) => !archive(it))]) {
+    const version = parseVersion(archive(name) ? archiveStem(name) : name);
     if (version === null) continue;
     const other = byVersion.get(version);
     if (other !== undefined) {
@@ -232,8 +244,8 @@ function candidates(
     }
     byVersion.set(version, name);
   }
-  if (byVersion.size === 0 && hasSavedModel(names)) return new Map([[1n, basePath]]);
-  return new Map([...byVersion].map(([version, name]) => [version, join(basePath, name)]));
+  if (byVersion.size === 0 && hasSavedModel(names)) return new Map([[1n, place.location]]);
+  return new Map([...byVersion].map(([version, name]) => [version, place.child(name)]));
 }
 
 /** Why a policy wants none of the versions found, or `null` when it asks for none. */
@@ -263,6 +275,13 @@ function noVersions({ name, basePath }: ModelConfig, names: readonly string[]): 
 }
 
 function basePathError({ name, basePath }: ModelConfig, cause: unknown): ServingError {
+  if (cause instanceof ServingError && cause.code === 'NOT_FOUND') {
+    return new ServingError(
+      'NOT_FOUND',
+      `Could not find base path ${shown(basePath)} for servable ${name} with error ${cause.message}`,
+      { cause },
+    );
+  }
   if (cause instanceof ServingError) return cause;
   switch (errorCode(cause)) {
     case 'ENOENT':

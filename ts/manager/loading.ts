@@ -1,0 +1,45 @@
+import type { LoadedModel } from '../native/model.js';
+import { estimateBytes, type Grant } from './memory.js';
+import type { ModelConfig } from './model-config.js';
+import type { ModelDeps } from './model-deps.js';
+import { checkVersionDirectory } from './source/version-directory.js';
+
+/** A model in memory and the memory set aside for it. */
+export interface OpenedModel {
+  readonly model: LoadedModel;
+  readonly grant: Grant;
+  /** Gives both up, for a model that was not published. */
+  discard(): Promise<void>;
+}
+
+/**
+ * Loads the SavedModel of one version.
+ *
+ * @param path its directory on the local disk
+ * @throws {ServingError} `NOT_FOUND` no SavedModel there; `RESOURCE_EXHAUSTED` no memory left for it; TensorFlow's code and text
+ */
+export async function openModel(
+  { name, tags }: ModelConfig,
+  version: bigint,
+  path: string,
+  { loadModel, memory, options }: ModelDeps,
+): Promise<OpenedModel> {
+  await checkVersionDirectory(path);
+  const grant = await memory.admit({ name, version }, await estimateBytes(path));
+  try {
+    const model = await loadModel({
+      exportDir: path,
+      tags: tags ?? options.savedModelTags,
+      configProto: options.configProto,
+      inputShapeCheck: options.inputShapeCheck,
+    });
+    const discard = async () => {
+      await model.close();
+      grant.release();
+    };
+    return { model, grant, discard };
+  } catch (error) {
+    grant.release();
+    throw error;
+  }
+}
