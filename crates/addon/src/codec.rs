@@ -2,8 +2,7 @@
 
 use napi::Env;
 use napi::bindgen_prelude::{
-    Array, ArrayBuffer, BufferSlice, Float64Array, Float64ArraySlice, JsObjectValue, Object,
-    Uint8ArraySlice,
+    Array, ArrayBuffer, BufferSlice, Float64Array, JsObjectValue, Object, Uint8ArraySlice,
 };
 use napi_derive::napi;
 use servable_codec::json::predict::Format;
@@ -11,11 +10,12 @@ use servable_codec::json::print::{self, NonFinite};
 use servable_codec::json::{examples, predict};
 use servable_codec::proto::tensor;
 use servable_codec::{
-    Classifications, Code, DType, DecodedTensor, Error, JsonLimits, SignatureSpec, Strings,
-    TensorData, TensorInfo, TensorLimits, TensorView, ViewData,
+    Classifications, Code, DType, DecodedTensor, Error, JsonLimits, SignatureSpec, StringColumn,
+    Strings, TensorData, TensorInfo, TensorLimits, TensorView, ViewData,
 };
 
 use crate::error::{Result, refused, throw};
+use crate::outputs::{aligned_array_buffer, set_strings};
 
 /// A signature as far as the JSON dialect needs it.
 #[napi(object, use_nullable = true)]
@@ -56,7 +56,10 @@ pub struct CodecResultSize {
 }
 
 /// Reads the JSON body of `:predict`; `{ columnar, tensors }`, the tensors in the order of the signature's inputs sorted by name.
-#[napi(catch_unwind, ts_return_type = "{ columnar: boolean; tensors: unknown[] }")]
+#[napi(
+    catch_unwind,
+    ts_return_type = "{ columnar: boolean; tensors: unknown[] }"
+)]
 pub fn decode_predict<'env>(
     env: &'env Env,
     body: Uint8ArraySlice<'_>,
@@ -64,14 +67,23 @@ pub fn decode_predict<'env>(
     max_depth: u32,
 ) -> Result<Object<'env>> {
     let spec = spec(signature).map_err(throw)?;
-    let limits = JsonLimits { max_depth: max_depth as usize, ..JsonLimits::default() };
+    let limits = JsonLimits {
+        max_depth: max_depth as usize,
+        ..JsonLimits::default()
+    };
     let decoded = predict::decode(&body, &limits, |name| resolve(&spec, name)).map_err(throw)?;
+    let columnar = decoded.format == Format::Column;
+    let objects = decoded
+        .tensors
+        .into_iter()
+        .map(|tensor| tensor_object(env, tensor));
+    let objects = objects.collect::<Result<Vec<_>>>()?;
     let write = || -> napi::Result<Object<'env>> {
         let mut result = Object::new(env)?;
-        result.set("columnar", decoded.format == Format::Column)?;
+        result.set("columnar", columnar)?;
         let mut tensors = env.create_array(0)?;
-        for (index, tensor) in (0..).zip(&decoded.tensors) {
-            tensors.set(index, tensor_object(env, tensor)?)?;
+        for (index, object) in (0..).zip(objects) {
+            tensors.set(index, object)?;
         }
         result.set("tensors", tensors)?;
         Ok(result)
@@ -93,10 +105,16 @@ pub fn encode_predict<'env>(
     let outputs = (0..outputs.len())
         .map(|at| HeldTensor::read(&outputs, at))
         .collect::<Result<Vec<_>>>()?;
-    let mut views: Vec<(&str, TensorView<'_>)> =
-        outputs.iter().map(|output| (output.name.as_str(), output.view())).collect();
+    let mut views: Vec<(&str, TensorView<'_>)> = outputs
+        .iter()
+        .map(|output| (output.name.as_str(), output.view()))
+        .collect();
     views.sort_by_key(|(name, _)| *name);
-    let format = if columnar { Format::Column } else { Format::Row };
+    let format = if columnar {
+        Format::Column
+    } else {
+        Format::Row
+    };
     let mut out = Vec::new();
     print::predict(format, &views, parse_non_finite(&non_finite)?, &mut out).map_err(throw)?;
     buffer(env, out)
@@ -109,9 +127,15 @@ pub fn decode_examples<'env>(
     body: Uint8ArraySlice<'_>,
 ) -> Result<CodecExamples<'env>> {
     let decoded = examples::decode(&body).map_err(throw)?;
-    let examples =
-        decoded.examples.into_iter().map(|example| buffer(env, example)).collect::<Result<_>>()?;
-    Ok(CodecExamples { signature_name: decoded.signature_name, examples })
+    let examples = decoded
+        .examples
+        .into_iter()
+        .map(|example| buffer(env, example))
+        .collect::<Result<_>>()?;
+    Ok(CodecExamples {
+        signature_name: decoded.signature_name,
+        examples,
+    })
 }
 
 /// Prints the answer of `:classify`: `classes` pairs of label and score for each of `batch` examples, in one row.
@@ -159,7 +183,7 @@ pub fn decode_tensor_proto<'env>(
     bytes: Uint8ArraySlice<'_>,
 ) -> Result<Object<'env>> {
     let decoded = tensor::decode(&name, &bytes, &TensorLimits::default()).map_err(throw)?;
-    tensor_object(env, &decoded).map_err(refused)
+    tensor_object(env, decoded)
 }
 
 /// Writes a serialized `tensorflow.TensorProto`, as typed fields or as `tensor_content`.
@@ -182,7 +206,13 @@ fn spec(signature: CodecSignature) -> std::result::Result<SignatureSpec, Error> 
     let mut inputs = signature
         .inputs
         .into_iter()
-        .map(|input| Ok(TensorInfo { alias: input.name, dtype: dtype(input.dtype)?, shape: input.shape }))
+        .map(|input| {
+            Ok(TensorInfo {
+                alias: input.name,
+                dtype: dtype(input.dtype)?,
+                shape: input.shape,
+            })
+        })
         .collect::<std::result::Result<Vec<_>, Error>>()?;
     inputs.sort_by(|a, b| a.alias.cmp(&b.alias));
     Ok(SignatureSpec {
@@ -194,11 +224,16 @@ fn spec(signature: CodecSignature) -> std::result::Result<SignatureSpec, Error> 
     })
 }
 
-fn resolve<'s>(spec: &'s SignatureSpec, name: &str) -> std::result::Result<&'s SignatureSpec, Error> {
+fn resolve<'s>(
+    spec: &'s SignatureSpec,
+    name: &str,
+) -> std::result::Result<&'s SignatureSpec, Error> {
     if name.is_empty() || name == spec.name {
         return Ok(spec);
     }
-    Err(Error::invalid(format!("Serving signature name: \"{name}\" not found in signature def")))
+    Err(Error::invalid(format!(
+        "Serving signature name: \"{name}\" not found in signature def"
+    )))
 }
 
 fn dtype(number: i32) -> std::result::Result<DType, Error> {
@@ -222,27 +257,38 @@ fn buffer(env: &Env, bytes: Vec<u8>) -> Result<BufferSlice<'_>> {
 }
 
 /// `{ dtype, shape, data }` for numbers, `{ dtype, shape, block, ends }` for strings; memory of its own.
-fn tensor_object<'env>(env: &'env Env, tensor: &DecodedTensor<'_>) -> napi::Result<Object<'env>> {
-    let mut object = Object::new(env)?;
-    object.set("dtype", tensor.dtype.number())?;
-    object.set("shape", tensor.shape.iter().map(|dim| *dim as f64).collect::<Vec<_>>())?;
-    match &tensor.data {
-        TensorData::Owned(bytes) => {
-            object.set("data", ArrayBuffer::copy_from(env, bytes.as_slice())?)?;
-        }
-        TensorData::Borrowed(bytes) => object.set("data", ArrayBuffer::copy_from(env, bytes)?)?,
-        TensorData::Strings(column) => {
-            let mut block = Vec::new();
-            let mut ends = Vec::with_capacity(column.len());
-            for element in column.iter() {
-                block.extend_from_slice(element);
-                ends.push(block.len() as f64);
-            }
-            object.set("block", BufferSlice::copy_from(env, block)?)?;
-            object.set("ends", Float64ArraySlice::from_data(env, ends)?)?;
-        }
+fn tensor_object<'env>(env: &'env Env, tensor: DecodedTensor<'_>) -> Result<Object<'env>> {
+    if let TensorData::Strings(column) = &tensor.data {
+        check_block(column)?;
     }
-    Ok(object)
+    let write = || -> napi::Result<Object<'env>> {
+        let mut object = Object::new(env)?;
+        object.set("dtype", tensor.dtype.number())?;
+        let shape: Vec<f64> = tensor.shape.iter().map(|dim| *dim as f64).collect();
+        object.set("shape", shape)?;
+        match tensor.data {
+            TensorData::Owned(bytes) => object.set("data", aligned_array_buffer(env, bytes)?)?,
+            TensorData::Borrowed(bytes) => {
+                object.set("data", ArrayBuffer::copy_from(env, bytes)?)?;
+            }
+            TensorData::Strings(column) => set_strings(env, &mut object, &column)?,
+        }
+        Ok(object)
+    };
+    write().map_err(refused)
+}
+
+/// Refuses strings that are too long side by side: a message may state one and ask for millions of it.
+fn check_block(column: &StringColumn<'_>) -> Result<()> {
+    let limit = TensorLimits::default().max_bytes;
+    let bytes: u64 = column.iter().map(|element| element.len() as u64).sum();
+    if bytes <= limit {
+        return Ok(());
+    }
+    Err(throw(Error::new(
+        Code::ResourceExhausted,
+        format!("the strings take {bytes} bytes, at most {limit} are taken"),
+    )))
 }
 
 /// One tensor of JavaScript, its bytes copied.
@@ -267,8 +313,18 @@ impl HeldTensor {
         let ends: Option<Float64Array> = object.get_named_property("ends").map_err(refused)?;
         let bytes: &[u8] = &data;
         let strings = ends.map(|ends| split(bytes, &ends)).transpose()?;
-        let bytes = if strings.is_some() { Vec::new() } else { bytes.to_vec() };
-        Ok(Self { name, dtype: dtype(number).map_err(throw)?, shape, bytes, strings })
+        let bytes = if strings.is_some() {
+            Vec::new()
+        } else {
+            bytes.to_vec()
+        };
+        Ok(Self {
+            name,
+            dtype: dtype(number).map_err(throw)?,
+            shape,
+            bytes,
+            strings,
+        })
     }
 
     fn view(&self) -> TensorView<'_> {
@@ -276,7 +332,11 @@ impl HeldTensor {
             Some(strings) => ViewData::Strings(strings),
             None => ViewData::Bytes(&self.bytes),
         };
-        TensorView { dtype: self.dtype, shape: &self.shape, data }
+        TensorView {
+            dtype: self.dtype,
+            shape: &self.shape,
+            data,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A loaded model as JavaScript holds it.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use napi::Env;
 use napi::bindgen_prelude::{BufferSlice, Uint8Array};
@@ -88,6 +88,9 @@ pub struct NativeModel {
     gone: Gone,
 }
 
+/// Once the first model is loaded, what only the opening of libtensorflow needed is given back: some 200 MB.
+static FIRST_LOAD: Once = Once::new();
+
 /// Loads a model on the calling thread. Blocks.
 pub fn load(options: &NativeLoadOptions) -> std::result::Result<NativeModel, Error> {
     let check = match options.input_shape_check.as_str() {
@@ -100,8 +103,12 @@ pub fn load(options: &NativeLoadOptions) -> std::result::Result<NativeModel, Err
         config: options.config_proto.as_ref().map(|bytes| bytes.to_vec()),
     };
     let dir = Path::new(&options.export_dir);
-    let model = TensorFlowModel::load(library()?, dir, &load_options)?;
+    let library = library()?;
+    let model = TensorFlowModel::load(library, dir, &load_options)?;
     let servable = Servable::new(model, check);
+    FIRST_LOAD.call_once(|| {
+        library.release_opening_memory();
+    });
     let gone = servable.gone().clone();
     let servable = Mutex::new(Some(Arc::new(servable)));
     Ok(NativeModel {

@@ -2,7 +2,7 @@
 
 use napi::Env;
 use napi::bindgen_prelude::{Array, ArrayBuffer, BufferSlice, Float64ArraySlice, Object};
-use servable_codec::ViewData;
+use servable_codec::{AlignedBuf, Strings, ViewData};
 use servable_engine::runner::RunnerTensor;
 use servable_engine::tensorflow::TensorFlowTensor;
 
@@ -41,14 +41,7 @@ impl OutputTensor {
                 .collect::<Vec<_>>(),
         )?;
         if let ViewData::Strings(strings) = self.0.data() {
-            let mut block = Vec::new();
-            let mut ends = Vec::with_capacity(strings.len());
-            for index in 0..strings.len() {
-                block.extend_from_slice(strings.get(index));
-                ends.push(block.len() as f64);
-            }
-            object.set("block", &reply_buffer(env, block)?)?;
-            object.set("ends", Float64ArraySlice::from_data(env, ends)?)?;
+            set_strings(env, &mut object, strings)?;
         } else {
             object.set("data", array_buffer(env, self.0)?)?;
         }
@@ -65,6 +58,18 @@ pub fn output_list(env: &Env, outputs: Vec<OutputTensor>) -> napi::Result<Array<
     Ok(list)
 }
 
+/// Sets `block`, all strings in a row, and `ends`, where each of them ends in it.
+pub fn set_strings(env: &Env, object: &mut Object<'_>, strings: &dyn Strings) -> napi::Result<()> {
+    let mut block = Vec::new();
+    let mut ends = Vec::with_capacity(strings.len());
+    for index in 0..strings.len() {
+        block.extend_from_slice(strings.get(index));
+        ends.push(block.len() as f64);
+    }
+    object.set("block", reply_buffer(env, block)?)?;
+    object.set("ends", Float64ArraySlice::from_data(env, ends)?)
+}
+
 /// A tensor's memory as an `ArrayBuffer` of its own.
 ///
 /// Memory that something else stands on (a constant of the model, another output) is copied: JavaScript may write to what
@@ -73,8 +78,31 @@ fn array_buffer(env: &Env, mut tensor: TensorFlowTensor) -> napi::Result<ArrayBu
     if tensor.tensor().bytes().len() < EXTERNAL_BYTES || !tensor.is_only_owner() {
         return ArrayBuffer::copy_from(env, tensor.tensor().bytes());
     }
-    let bytes = tensor.tensor().bytes();
-    let (data, length) = (bytes.as_ptr().cast_mut(), bytes.len());
-    // SAFETY: the memory belongs to `tensor` alone, which lives until the finalizer drops it; nobody else reads or writes it.
-    unsafe { ArrayBuffer::from_external(env, data, length, tensor, |_env, tensor| drop(tensor)) }
+    // SAFETY: the memory belongs to `tensor` alone and stays where it is when `tensor` is moved.
+    unsafe { owned_array_buffer(env, tensor, |tensor| tensor.tensor().bytes()) }
+}
+
+/// A decoded tensor's memory as an `ArrayBuffer` of its own.
+pub fn aligned_array_buffer(env: &Env, bytes: AlignedBuf) -> napi::Result<ArrayBuffer<'_>> {
+    // SAFETY: the memory belongs to `bytes` alone and stays where it is when `bytes` is moved.
+    unsafe { owned_array_buffer(env, bytes, AlignedBuf::as_slice) }
+}
+
+/// `bytes(&owner)` as an `ArrayBuffer` that keeps `owner` until it is garbage collected; a copy where they are few.
+///
+/// # Safety
+/// The memory is writable, belongs to `owner` alone and does not move with it: JavaScript reads and writes it until the finalizer
+/// drops `owner`.
+unsafe fn owned_array_buffer<'env, O: 'env>(
+    env: &Env,
+    owner: O,
+    bytes: impl Fn(&O) -> &[u8],
+) -> napi::Result<ArrayBuffer<'env>> {
+    let memory = bytes(&owner);
+    if memory.len() < EXTERNAL_BYTES {
+        return ArrayBuffer::copy_from(env, memory);
+    }
+    let (data, length) = (memory.as_ptr().cast_mut(), memory.len());
+    // SAFETY: the caller's promise; the finalizer gets `owner`, whose memory this is.
+    unsafe { ArrayBuffer::from_external(env, data, length, owner, |_env, owner| drop(owner)) }
 }

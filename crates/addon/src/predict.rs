@@ -9,6 +9,7 @@ use servable_codec::{AlignedBuf, DType, Error};
 use servable_engine::infer::direct::{Direct, Input, InputData};
 use servable_engine::runner::RunMode;
 use servable_engine::schedule::pool::{Job, Verdict};
+use servable_engine::schedule::tick::Stopwatch;
 use servable_engine::tensorflow::{TensorFlowModel, TensorFlowTensor};
 
 use crate::error::{Result, refused, throw};
@@ -65,11 +66,11 @@ impl NativeLoop {
         let (bytes, pinned) = (read.bytes, read.pin.is_some());
         let expected = direct.inline(bytes).filter(|_| !pinned);
         if expected.is_some_and(|expected| self.turn.lock().allows(expected)) {
-            let start = std::time::Instant::now();
+            let start = Stopwatch::start();
             let outputs = direct
                 .run(inputs, (bytes, RunMode::Inline))
                 .map_err(throw)?;
-            self.turn.lock().spend(start.elapsed());
+            self.turn.lock().spend(start.spent().cpu);
             let outputs = outputs.into_iter().map(OutputTensor::new).collect();
             return output_list(env, outputs).map(Some).map_err(refused);
         }

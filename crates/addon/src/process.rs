@@ -4,6 +4,7 @@ use std::ffi::c_int;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::thread;
+use std::time::Duration;
 
 use napi_derive::napi;
 use parking_lot::Mutex;
@@ -19,6 +20,10 @@ pub static ENGINE: LazyLock<Engine<TensorFlowModel>> = LazyLock::new(Engine::def
 
 /// Jobs that may wait for the pool.
 const MAX_QUEUED: usize = 4096;
+
+/// A request that would wait longer for the pool is refused: its client can then still ask another server, and what waits is
+/// worked off soon after a burst.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// Threads that load models. Loads mostly wait for the disk or for TensorFlow's own threads.
 const LOAD_THREADS: usize = 4;
@@ -51,7 +56,8 @@ pub fn submit(job: Job) -> std::result::Result<(), Error> {
         match &pools.infer {
             Some(pool) => Arc::clone(pool),
             None => {
-                let pool = Arc::new(Pool::start("servable-infer", threads, capacity)?);
+                let pool = Pool::start("servable-infer", threads, capacity)?;
+                let pool = Arc::new(pool.with_longest_wait(LONGEST_WAIT));
                 Arc::clone(pools.infer.insert(pool))
             }
         }

@@ -29,6 +29,8 @@ const QUEUED: i32 = -1;
 const REPLY_IN_HAND: i32 = -2;
 /// Less the code's number.
 const FAILED: i32 = -3;
+/// The turn is over: ask again in the next one.
+const LATER: i32 = -100;
 
 /// Settings of a queue.
 #[napi(object, use_nullable = true)]
@@ -75,7 +77,11 @@ fn body_form(name: &str) -> Result<BodyForm> {
         "csv+header" => BodyForm::Csv { header: true },
         "image" => BodyForm::Image { keep_scale: false },
         "image+scale" => BodyForm::Image { keep_scale: true },
-        other => return Err(throw(Error::invalid(format!("body \"{other}\": not a form of ours")))),
+        other => {
+            return Err(throw(Error::invalid(format!(
+                "body \"{other}\": not a form of ours"
+            ))));
+        }
     })
 }
 
@@ -229,7 +235,7 @@ impl NativeQueue {
     ///
     /// Returns the length of the reply, which begins in the arena where the last one ended; -1 when the pool has the request
     /// (its end comes through the loop as `ticket`); -2 when `takeReply` has the reply; -3 less the code's number when
-    /// `takeError` has the text. `remaining_ms` is the time to the deadline, 0 for none.
+    /// `takeError` has the text; -100 when the turn's budget is used up: ask again in the next turn. `remaining_ms` is the time to the deadline, 0 for none.
     #[napi(catch_unwind)]
     pub fn infer(
         &mut self,
@@ -244,6 +250,9 @@ impl NativeQueue {
         };
         let bytes: &[u8] = &body;
         if bytes.len() <= self.max_inline_body_bytes {
+            if self.turn.is_over() {
+                return LATER;
+            }
             self.reply.clear();
             let call = target.call(&self.settings);
             let answer = ENGINE.answer_inline(&call, bytes, &mut self.turn, &mut self.reply);

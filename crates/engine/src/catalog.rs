@@ -151,10 +151,12 @@ impl<R: Runner> Catalog<R> {
         })
     }
 
-    /// From now on requests find `servable`.
+    /// From now on requests find `servable`; what was published as this version before ends its requests and goes.
+    ///
+    /// No request in between finds nothing.
     ///
     /// # Errors
-    /// `AlreadyExists` when this version of the name is published.
+    /// Never: a result as every change of the catalog has.
     pub fn publish(
         &self,
         name: &str,
@@ -162,12 +164,6 @@ impl<R: Runner> Catalog<R> {
         servable: Arc<Servable<R>>,
     ) -> Result<(), Error> {
         self.change(name, |model| {
-            if model.servables.contains_key(&version) {
-                return Err(Error::new(
-                    Code::AlreadyExists,
-                    format!("model \"{name}\" version {version}: already published"),
-                ));
-            }
             model.servables.insert(version, servable);
             Ok(())
         })

@@ -11,7 +11,7 @@ use crate::catalog::{Catalog, Choice};
 use crate::infer::{Ask, Method, Stop, Work, prepare};
 use crate::lease::Lease;
 use crate::runner::{RunMode, Runner};
-use crate::schedule::tick::Turn;
+use crate::schedule::tick::{Stopwatch, Turn};
 
 /// What holds for every request of a queue.
 #[derive(Debug, Clone, Copy, Default)]
@@ -93,8 +93,8 @@ impl<R: Runner> Default for Engine<R> {
 }
 
 impl<R: Runner> Engine<R> {
-    /// Answers on the calling thread if the request is known to be cheap and the turn has time left; `None` sends it to the
-    /// pool. The reply is appended to `out`.
+    /// Answers on the calling thread if the request is known to be cheap; `None` sends it to the pool. The time it takes is
+    /// booked to `turn`. The reply is appended to `out`.
     pub fn answer_inline(
         &self,
         call: &Call<'_>,
@@ -119,17 +119,15 @@ impl<R: Runner> Engine<R> {
         {
             return None;
         }
-        let start = Instant::now();
+        let start = Stopwatch::start();
+        let is_on = turn.is_on();
         let mut lease = None;
         let work = prepare(
             Ask {
                 call,
                 catalog: &self.catalog,
                 owner: None,
-                gate: &mut |signature| {
-                    let expected = signature.cost.inline(body.len());
-                    expected.is_some_and(|expected| turn.allows(expected))
-                },
+                gate: &mut |signature| is_on && signature.cost.inline(body.len()).is_some(),
                 lease: &mut lease,
             },
             body,
@@ -149,13 +147,13 @@ impl<R: Runner> Engine<R> {
             (start, RunMode::Inline),
             out,
         );
-        turn.spend(start.elapsed());
+        turn.spend(start.spent().cpu);
         Some(answer)
     }
 
     /// Answers on the calling thread, however long it takes. The reply is appended to `out`.
     pub fn answer(&self, call: &Call<'_>, body: &Body, out: &mut Vec<u8>) -> Answer {
-        let start = Instant::now();
+        let start = Stopwatch::start();
         let mut lease = None;
         let bytes = body.bytes();
         let work = prepare(
@@ -190,7 +188,7 @@ fn conclude<R: Runner>(
     call: &Call<'_>,
     body_bytes: usize,
     (work, lease): (Result<Work<R>, Error>, Option<Lease<R>>),
-    (start, mode): (Instant, RunMode),
+    (start, mode): (Stopwatch, RunMode),
     out: &mut Vec<u8>,
 ) -> Answer {
     let reply_start = out.len();
@@ -199,8 +197,8 @@ fn conclude<R: Runner>(
         .map(|lease| lease.counters.method(call.method));
     let result = work.and_then(|work| {
         let run_start = Instant::now();
-        // What is known to be cheap is run without TensorFlow's thread hop wherever it runs.
-        let mode = if work.is_cheap(body_bytes) {
+        // What is known to be small is run without TensorFlow's thread hop wherever it runs.
+        let mode = if work.is_small(body_bytes) {
             RunMode::Inline
         } else {
             mode
@@ -209,11 +207,11 @@ fn conclude<R: Runner>(
         let run_end = Instant::now();
         let result = outputs.and_then(|outputs| work.finish(&outputs, call, out));
         // A failed run has its cost too.
-        let end = Instant::now();
-        work.record_cost(body_bytes, end - start);
+        let spent = start.spent();
+        work.record_cost(body_bytes, spent, mode == RunMode::Inline);
         if let (Ok(()), Some(counters)) = (&result, counters) {
             counters.run_latency.record(run_end - run_start);
-            counters.latency.record(end - start);
+            counters.latency.record(spent.wall);
         }
         result
     });

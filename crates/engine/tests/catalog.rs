@@ -125,14 +125,34 @@ fn lease_keeps_a_version_loaded_until_disposed() {
 }
 
 #[test]
-fn publishing_twice_and_withdrawing_what_is_not_there_are_errors() {
+fn publishing_a_version_again_replaces_it_without_a_gap() {
+    let catalog = Arc::new(Catalog::<Fake>::default());
+    let old = Fake::default();
+    let watch = Arc::clone(&old.watch);
+    let servable = old.servable();
+    let gone = servable.gone().clone();
+    catalog.publish("m", 1, servable).unwrap();
+    let lease = catalog.find("m", Choice::Latest).unwrap();
+    let reader = {
+        let catalog = Arc::clone(&catalog);
+        thread::spawn(move || (0..20_000).all(|_| catalog.find("m", Choice::Specific(1)).is_ok()))
+    };
+    for _ in 0..200 {
+        catalog.publish("m", 1, Fake::default().servable()).unwrap();
+    }
+    assert!(reader.join().unwrap(), "a request in between found nothing");
+    assert!(!gone.is_gone(), "a lease keeps what was replaced");
+    drop(lease);
+    let (sender, receiver) = mpsc::channel();
+    gone.on_gone(move || sender.send(()).unwrap());
+    receiver.recv_timeout(LONG).unwrap();
+    assert!(watch.dropped.load(Ordering::SeqCst));
+}
+
+#[test]
+fn withdrawing_what_is_not_there_is_an_error() {
     let catalog = Catalog::<Fake>::default();
     catalog.publish("m", 1, Fake::default().servable()).unwrap();
-    let code = catalog
-        .publish("m", 1, Fake::default().servable())
-        .unwrap_err()
-        .code;
-    assert_eq!(code, Code::AlreadyExists);
     assert_eq!(
         catalog.withdraw("m", 2).map(|_| ()).unwrap_err().code,
         Code::NotFound

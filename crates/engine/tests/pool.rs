@@ -77,6 +77,40 @@ fn a_cancelled_job_is_not_run() {
 }
 
 #[test]
+fn a_wait_that_would_be_too_long_is_refused_once_many_wait() {
+    let pool = Pool::start("t", 1, 1000)
+        .unwrap()
+        .with_longest_wait(Duration::from_millis(100));
+    let (sender, verdicts) = mpsc::channel();
+    // Teaches the pool what a job takes.
+    let (done, slept) = mpsc::channel();
+    let run = Box::new(move |_| {
+        std::thread::sleep(Duration::from_millis(20));
+        done.send(()).unwrap();
+    });
+    let cancel = Cancel::default();
+    pool.submit(Job {
+        deadline: None,
+        cancel: cancel.clone(),
+        run,
+    })
+    .unwrap();
+    slept.recv_timeout(LONG).unwrap();
+    let release = block(&pool);
+    for waiting in 0..64 {
+        assert!(
+            pool.submit(job(&sender, None, &cancel)).is_ok(),
+            "{waiting} wait"
+        );
+    }
+    let error = pool.submit(job(&sender, None, &cancel)).unwrap_err();
+    assert_eq!(error.code, Code::Unavailable);
+    assert_eq!(next(&verdicts), Verdict::Refused);
+    drop(release);
+    assert_eq!(next(&verdicts), Verdict::Run);
+}
+
+#[test]
 fn a_full_queue_refuses_at_once() {
     let pool = Pool::start("t", 1, 2).unwrap();
     let (sender, verdicts) = mpsc::channel();

@@ -1,6 +1,9 @@
 //! CSV rows (RFC 4180) for signatures with one flat input: a row is an example, a field is an element.
 
+use std::borrow::Cow;
+
 use super::single_input;
+use crate::float16::{bfloat16_from_f64, half_from_f64};
 use crate::{
     AlignedBuf, Code, DType, DecodedTensor, Error, Result, Shape, SignatureSpec, StringColumn,
     TensorData, TensorLimits,
@@ -8,10 +11,11 @@ use crate::{
 
 /// Reads rows as the only input of `signature`; the shape is `[rows, fields]`, or `[rows]` for an input of rank 1.
 ///
-/// With `header`, the first row is names and is skipped. Empty lines are skipped. Fields may be quoted.
+/// With `header`, the first row is names and is skipped. Empty lines are skipped, and so is a byte order mark. Fields may be
+/// quoted; numbers may have spaces around them. `true`, `false`, `1` and `0` are booleans, in any case.
 ///
 /// # Errors
-/// `INVALID_ARGUMENT` names the row and column (from 1) of the first field that does not fit; `RESOURCE_EXHAUSTED` past the limit.
+/// `INVALID_ARGUMENT` names the line and field (from 1) of the first field that does not fit; `RESOURCE_EXHAUSTED` past the limit.
 pub fn decode<'b>(
     body: &'b [u8],
     signature: &SignatureSpec,
@@ -29,9 +33,10 @@ pub fn decode<'b>(
     }
     let mut values = Values::new(input.dtype, limits.max_bytes)?;
     let mut fields = Fields {
-        body,
+        body: body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body),
         at: 0,
         line: 0,
+        next_line: 1,
     };
     let (mut rows, mut width) = (0usize, None);
     let mut skip = header;
@@ -48,6 +53,12 @@ pub fn decode<'b>(
         if std::mem::take(&mut skip) {
             continue;
         }
+        if rank == Some(1) && count != 1 {
+            return Err(Error::invalid(format!(
+                "csv body: line {} has {count} fields, input \"{}\" has one dimension and takes one a row",
+                fields.line, input.alias
+            )));
+        }
         if *width.get_or_insert(count) != count {
             return Err(Error::invalid(format!(
                 "csv body: line {} has {count} fields, the first row has {}",
@@ -61,7 +72,7 @@ pub fn decode<'b>(
         return Err(Error::invalid("csv body: no rows"));
     };
     let mut shape: Shape = [rows as i64].into_iter().collect();
-    if rank != Some(1) || width != 1 {
+    if rank != Some(1) {
         shape.push(width as i64);
     }
     Ok(DecodedTensor {
@@ -71,8 +82,8 @@ pub fn decode<'b>(
     })
 }
 
-struct Field {
-    text: Vec<u8>,
+struct Field<'b> {
+    text: Cow<'b, [u8]>,
     /// Whether the row ends here.
     last: bool,
 }
@@ -82,81 +93,106 @@ struct Fields<'b> {
     at: usize,
     /// The line the last row began on, from 1.
     line: usize,
+    /// The line at `at`: a quoted field may take several.
+    next_line: usize,
 }
 
-impl Fields<'_> {
+impl<'b> Fields<'b> {
     /// The first field of the next row that is not empty; `None` at the end.
-    fn row(&mut self) -> Result<Option<Field>> {
+    fn row(&mut self) -> Result<Option<Field<'b>>> {
         loop {
-            match self.body.get(self.at) {
-                None => return Ok(None),
-                Some(b'\r') if self.body.get(self.at + 1) == Some(&b'\n') => self.at += 2,
-                Some(b'\n') => self.at += 1,
-                Some(_) => {
-                    self.line += 1;
-                    return self.field().map(Some);
+            let end = self.line_end();
+            if end == 0 {
+                if self.at == self.body.len() {
+                    return Ok(None);
                 }
+                self.line = self.next_line;
+                return self.field().map(Some);
             }
-            self.line += 1;
+            self.at += end;
+            self.next_line += 1;
         }
     }
 
-    fn field(&mut self) -> Result<Field> {
+    /// Bytes of the line end that stands here: 0 for none. A carriage return ends the last line too.
+    fn line_end(&self) -> usize {
+        match &self.body[self.at..] {
+            [b'\n', ..] => 1,
+            [b'\r', b'\n', ..] => 2,
+            [b'\r'] => 1,
+            _ => 0,
+        }
+    }
+
+    fn field(&mut self) -> Result<Field<'b>> {
         let text = if self.body.get(self.at) == Some(&b'"') {
             self.quoted()?
         } else {
-            let rest = &self.body[self.at..];
-            let end = rest
-                .iter()
-                .position(|b| matches!(b, b',' | b'\n'))
-                .unwrap_or(rest.len());
-            self.at += end;
-            let text = &rest[..end];
-            let at_line_end = rest.get(end) != Some(&b',');
-            let text = if at_line_end {
-                text.strip_suffix(b"\r").unwrap_or(text)
-            } else {
-                text
-            };
-            text.to_vec()
+            Cow::Borrowed(self.bare())
         };
-        if self.body[self.at..].starts_with(b"\r\n") {
-            self.at += 1;
-        }
-        match self.body.get(self.at) {
-            Some(b',') => {
-                self.at += 1;
-                Ok(Field { text, last: false })
+        let last = match self.line_end() {
+            0 => match self.body.get(self.at) {
+                None => true,
+                Some(b',') => {
+                    self.at += 1;
+                    false
+                }
+                Some(_) => {
+                    return Err(Error::invalid(format!(
+                        "csv body: line {}: text after a closing quote",
+                        self.next_line
+                    )));
+                }
+            },
+            end => {
+                self.at += end;
+                self.next_line += 1;
+                true
             }
-            Some(b'\n') => {
-                self.at += 1;
-                Ok(Field { text, last: true })
-            }
-            None => Ok(Field { text, last: true }),
-            Some(_) => Err(Error::invalid(format!(
-                "csv body: line {}: text after a closing quote",
-                self.line
-            ))),
-        }
+        };
+        Ok(Field { text, last })
     }
 
-    fn quoted(&mut self) -> Result<Vec<u8>> {
-        let mut text = Vec::new();
+    /// Everything up to the next comma or line end.
+    fn bare(&mut self) -> &'b [u8] {
+        let rest = &self.body[self.at..];
+        let end = rest
+            .iter()
+            .position(|b| matches!(b, b',' | b'\n'))
+            .unwrap_or(rest.len());
+        let text = &rest[..end];
+        let text = match (rest.get(end), text) {
+            (Some(b','), _) => text,
+            (_, [text @ .., b'\r']) => text,
+            _ => text,
+        };
+        self.at += text.len();
+        text
+    }
+
+    fn quoted(&mut self) -> Result<Cow<'b, [u8]>> {
+        let opening = self.next_line;
+        let mut text = Cow::Borrowed(&[][..]);
         self.at += 1;
         loop {
             let rest = &self.body[self.at..];
             let Some(end) = rest.iter().position(|&b| b == b'"') else {
                 return Err(Error::invalid(format!(
-                    "csv body: line {}: a quote is never closed",
-                    self.line
+                    "csv body: line {opening}: a quote is never closed"
                 )));
             };
-            text.extend_from_slice(&rest[..end]);
+            let part = &rest[..end];
+            self.next_line += part.iter().filter(|&&b| b == b'\n').count();
+            if text.is_empty() {
+                text = Cow::Borrowed(part);
+            } else {
+                text.to_mut().extend_from_slice(part);
+            }
             self.at += end + 1;
             if self.body.get(self.at) != Some(&b'"') {
                 return Ok(text);
             }
-            text.push(b'"');
+            text.to_mut().push(b'"');
             self.at += 1;
         }
     }
@@ -185,6 +221,8 @@ impl Values {
             }),
             DType::FLOAT
             | DType::DOUBLE
+            | DType::HALF
+            | DType::BFLOAT16
             | DType::INT8
             | DType::INT16
             | DType::INT32
@@ -262,6 +300,10 @@ fn push_number(buf: &mut AlignedBuf, dtype: DType, text: &[u8]) -> Option<()> {
     match dtype {
         DType::FLOAT => buf.push(fast_float2::parse::<f32, _>(text).ok()?.to_ne_bytes()),
         DType::DOUBLE => buf.push(fast_float2::parse::<f64, _>(text).ok()?.to_ne_bytes()),
+        DType::HALF => buf.push(half_from_f64(fast_float2::parse(text).ok()?).to_ne_bytes()),
+        DType::BFLOAT16 => {
+            buf.push(bfloat16_from_f64(fast_float2::parse(text).ok()?).to_ne_bytes())
+        }
         DType::INT8 => integer!(i8),
         DType::INT16 => integer!(i16),
         DType::INT32 => integer!(i32),

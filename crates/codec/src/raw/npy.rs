@@ -1,6 +1,7 @@
 //! NumPy's `.npy` format, versions 1 to 3 (numpy.lib.format), little-endian and C order.
 
 use super::single_input;
+use crate::float16::{bfloat16_from_f64, half_from_f64};
 use crate::tensor::element_count;
 use crate::{
     AlignedBuf, Code, DType, DecodedTensor, Error, Result, Shape, SignatureSpec, TensorData,
@@ -36,7 +37,8 @@ struct Header {
 
 /// Reads a body as the only input of `signature`.
 ///
-/// The elements are not copied where the types agree. `float64`, NumPy's default, is narrowed for a float input.
+/// The elements are not copied where the types agree. `float64`, NumPy's default, is narrowed for a float, half or bfloat16
+/// input, and `float32` for the latter two: to the nearest value, ties to even, infinity where it is too large.
 ///
 /// # Errors
 /// `INVALID_ARGUMENT` names what is wrong with the file or which type the input wants; `RESOURCE_EXHAUSTED` past the limit.
@@ -74,13 +76,12 @@ pub fn decode<'b>(
     }
     let data = match (header.dtype, input.dtype) {
         (from, to) if from == to => TensorData::Borrowed(elements),
-        (DType::DOUBLE, DType::FLOAT) => TensorData::Owned(narrow(elements)),
-        (from, to) => {
-            return Err(Error::invalid(format!(
+        (from, to) => TensorData::Owned(narrow(elements, from, to).ok_or_else(|| {
+            Error::invalid(format!(
                 "npy body: input \"{}\" wants {to}, got {from}",
                 input.alias
-            )));
-        }
+            ))
+        })?),
     };
     Ok(DecodedTensor {
         dtype: input.dtype,
@@ -89,13 +90,27 @@ pub fn decode<'b>(
     })
 }
 
-fn narrow(doubles: &[u8]) -> AlignedBuf {
-    let mut buf = AlignedBuf::with_capacity(doubles.len() / 2);
-    for bytes in doubles.chunks_exact(8) {
-        let value = f64::from_ne_bytes(bytes.try_into().unwrap_or([0; 8]));
-        buf.push((value as f32).to_ne_bytes());
+/// Floats as narrower ones; `None` for any other pair of types.
+fn narrow(elements: &[u8], from: DType, to: DType) -> Option<AlignedBuf> {
+    let narrower = match to {
+        DType::FLOAT => from == DType::DOUBLE,
+        DType::HALF | DType::BFLOAT16 => matches!(from, DType::DOUBLE | DType::FLOAT),
+        _ => false,
+    };
+    let (from_size, to_size) = (from.size()?, to.size().filter(|_| narrower)?);
+    let mut buf = AlignedBuf::with_capacity(elements.len() / from_size * to_size);
+    for bytes in elements.chunks_exact(from_size) {
+        let value = match *bytes {
+            [a, b, c, d] => f64::from(f32::from_le_bytes([a, b, c, d])),
+            _ => f64::from_le_bytes(bytes.try_into().ok()?),
+        };
+        match to {
+            DType::FLOAT => buf.push((value as f32).to_ne_bytes()),
+            DType::HALF => buf.push(half_from_f64(value).to_ne_bytes()),
+            _ => buf.push(bfloat16_from_f64(value).to_ne_bytes()),
+        }
     }
-    buf
+    Some(buf)
 }
 
 fn read_header(body: &[u8]) -> Result<Header> {
@@ -127,16 +142,15 @@ fn read_header(body: &[u8]) -> Result<Header> {
         dict_value(text, key)
             .ok_or_else(|| Error::invalid(format!("npy body: the header has no '{key}'")))
     };
-    if value("fortran_order")?.starts_with("True") {
+    let dtype = dtype(value("descr")?)?;
+    let shape = shape(value("shape")?)?;
+    // The two orders are one where there is at most one dimension.
+    if !value("fortran_order")?.starts_with("False") && shape.len() > 1 {
         return Err(Error::invalid(
             "npy body: Fortran order, want C order (numpy.ascontiguousarray)",
         ));
     }
-    Ok(Header {
-        dtype: dtype(value("descr")?)?,
-        shape: shape(value("shape")?)?,
-        data,
-    })
+    Ok(Header { dtype, shape, data })
 }
 
 fn field<const N: usize>(body: &[u8], at: usize) -> Option<[u8; N]> {

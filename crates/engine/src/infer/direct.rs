@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use servable_codec::proto::tensor;
 use servable_codec::{ALIGNMENT, AlignedBuf, Code, DType, Error, TensorLimits};
@@ -10,6 +10,7 @@ use servable_codec::{ALIGNMENT, AlignedBuf, Code, DType, Error, TensorLimits};
 use super::feed::feed;
 use crate::counters::{INPUT_BORROWS, INPUT_COPIES};
 use crate::runner::{RunMode, Runner};
+use crate::schedule::tick::Stopwatch;
 use crate::servable::{Servable, Signature};
 
 /// One input as the library has it.
@@ -106,7 +107,7 @@ impl<R: Runner> Direct<R> {
     where
         B: AsRef<[u8]> + Send + 'static,
     {
-        let start = Instant::now();
+        let start = Stopwatch::start();
         if inputs.len() != self.signature.inputs.len() {
             return Err(Error::invalid(format!(
                 "expected {} inputs, got {}",
@@ -120,8 +121,15 @@ impl<R: Runner> Direct<R> {
             .map(|(at, input)| self.feed(at, input))
             .collect::<Result<Vec<_>, _>>()?;
         let feeds: Vec<&R::Tensor> = feeds.iter().collect();
+        let cost = &self.signature.cost;
+        let mode = if cost.is_small(input_bytes) {
+            RunMode::Inline
+        } else {
+            mode
+        };
         let outputs = self.servable.runner().run(&self.plan, &feeds, mode);
-        self.signature.cost.record(input_bytes, start.elapsed());
+        let alone = mode == RunMode::Inline;
+        cost.record(input_bytes, start.spent(), alone);
         outputs
     }
 

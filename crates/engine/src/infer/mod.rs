@@ -13,7 +13,6 @@ mod predict_rest;
 mod session_run;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use servable_codec::json::predict::Format;
 use servable_codec::proto::{ModelSpec, Version};
@@ -24,6 +23,7 @@ use crate::catalog::{Catalog, Choice};
 use crate::engine::{BodyForm, Call};
 use crate::lease::Lease;
 use crate::runner::{RunMode, Runner, RunnerTensor};
+use crate::schedule::tick::Spent;
 use crate::servable::Signature;
 use examples::Columns;
 
@@ -254,17 +254,17 @@ impl<R: Runner> Work<R> {
         }
     }
 
-    /// Whether requests of this size are known to cost little.
-    pub(crate) fn is_cheap(&self, body_bytes: usize) -> bool {
+    /// Whether requests of this size are best run by the calling thread alone.
+    pub(crate) fn is_small(&self, body_bytes: usize) -> bool {
         self.signature
             .as_ref()
-            .is_some_and(|signature| signature.cost.inline(body_bytes).is_some())
+            .is_some_and(|signature| signature.cost.is_small(body_bytes))
     }
 
-    /// Books the measured cost.
-    pub(crate) fn record_cost(&self, body_bytes: usize, cost: Duration) {
+    /// Books the measured cost; `alone` if the calling thread did all of it.
+    pub(crate) fn record_cost(&self, body_bytes: usize, spent: Spent, alone: bool) {
         if let Some(signature) = &self.signature {
-            signature.cost.record(body_bytes, cost);
+            signature.cost.record(body_bytes, spent, alone);
         }
     }
 

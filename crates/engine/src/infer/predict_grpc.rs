@@ -60,7 +60,11 @@ pub(super) fn prepare<R: Runner>(ask: &mut Ask<'_, R>, body: &[u8]) -> Result<Wo
             servable.plan(&feeds, &fetches, &[])?
         }
     };
-    let name = if spec.name.is_empty() { ask.call.name } else { spec.name };
+    let name = if spec.name.is_empty() {
+        ask.call.name
+    } else {
+        spec.name
+    };
     let model = name.to_owned();
     let finish = Finish::GrpcPredict { model, filter };
     Ok(Work {
@@ -73,10 +77,7 @@ pub(super) fn prepare<R: Runner>(ask: &mut Ask<'_, R>, body: &[u8]) -> Result<Wo
 }
 
 /// Over gRPC the message names the model; over REST the path does, and the message may repeat it.
-fn find<R: Runner>(
-    ask: &mut Ask<'_, R>,
-    spec: Option<&ModelSpec<'_>>,
-) -> Result<Lease<R>, Error> {
+fn find<R: Runner>(ask: &mut Ask<'_, R>, spec: Option<&ModelSpec<'_>>) -> Result<Lease<R>, Error> {
     if ask.call.method != Method::RestPredict {
         return ask.find(spec);
     }

@@ -27,7 +27,10 @@ pub(super) fn prepare<R: Runner>(ask: &mut Ask<'_, R>, body: &[u8]) -> Result<Wo
     let tensor = match ask.call.body {
         BodyForm::Csv { header } => csv::decode(body, &signature.spec, &limits, header)?,
         BodyForm::Image { keep_scale } => {
-            let options = ImageOptions { keep_scale, ..ImageOptions::default() };
+            let options = ImageOptions {
+                keep_scale,
+                ..ImageOptions::default()
+            };
             image::decode(body, &signature.spec, &options)?
         }
         BodyForm::Npy | BodyForm::Json | BodyForm::Protobuf => {
@@ -38,7 +41,13 @@ pub(super) fn prepare<R: Runner>(ask: &mut Ask<'_, R>, body: &[u8]) -> Result<Wo
     let feeds = vec![feed(servable.runner(), plan, tensor, ask.owner)?];
     let plan = Arc::clone(plan);
     let signature = Some(signature);
-    Ok(Work { lease: lease.clone(), signature, plan, feeds, finish: Finish::RestRaw })
+    Ok(Work {
+        lease: lease.clone(),
+        signature,
+        plan,
+        feeds,
+        finish: Finish::RestRaw,
+    })
 }
 
 /// Prints the answer to a body that is neither rows nor columns: as rows where every output has one a row, else as columns.
@@ -48,7 +57,11 @@ pub(super) fn finish<R: Runner>(
     call: &Call<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), Error> {
-    let names = signature.spec.outputs.iter().map(|info| info.alias.as_str());
+    let names = signature
+        .spec
+        .outputs
+        .iter()
+        .map(|info| info.alias.as_str());
     let named: Vec<(&str, TensorView<'_>)> = names.zip(outputs.iter().map(view)).collect();
     if call.npy_reply {
         return match named.as_slice() {

@@ -2,9 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use servable_codec::{Code, Error};
@@ -48,11 +48,36 @@ pub struct Job {
     pub run: Box<dyn FnOnce(Verdict) + Send>,
 }
 
+/// Jobs that may always wait, however slow they are: clients with a connection or a few each are not refused.
+const ALWAYS_WELCOME: usize = 64;
+
 /// A fixed number of threads behind a bounded queue.
 pub struct Pool {
     sender: Sender<Job>,
     threads: usize,
-    busy: Arc<AtomicUsize>,
+    longest_wait: Option<Duration>,
+    progress: Arc<Progress>,
+}
+
+/// What the threads are doing.
+#[derive(Default)]
+struct Progress {
+    busy: AtomicUsize,
+    /// Moving average of what a job takes, nanoseconds. Updates race on purpose: a lost one costs less than a lock.
+    usual_nanos: AtomicU64,
+}
+
+impl Progress {
+    fn learn(&self, took: Duration) {
+        let sample = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX / 16);
+        let old = self.usual_nanos.load(Ordering::Relaxed);
+        let new = if old == 0 {
+            sample
+        } else {
+            old - old / 16 + sample / 16
+        };
+        self.usual_nanos.store(new, Ordering::Relaxed);
+    }
 }
 
 impl Pool {
@@ -62,13 +87,13 @@ impl Pool {
     /// `ResourceExhausted` when the system refuses the first thread; with fewer than asked for the pool still works.
     pub fn start(name: &str, threads: usize, capacity: usize) -> Result<Self, Error> {
         let (sender, receiver) = bounded(capacity.max(1));
-        let busy = Arc::new(AtomicUsize::new(0));
+        let progress = Arc::new(Progress::default());
         let mut started = 0;
         for number in 0..threads.max(1) {
-            let (receiver, busy) = (receiver.clone(), Arc::clone(&busy));
+            let (receiver, progress) = (receiver.clone(), Arc::clone(&progress));
             let spawned = thread::Builder::new()
                 .name(format!("{name}-{number}"))
-                .spawn(move || work(&receiver, &busy));
+                .spawn(move || work(&receiver, &progress));
             match spawned {
                 Ok(_) => started += 1,
                 Err(error) if started == 0 => {
@@ -83,8 +108,18 @@ impl Pool {
         Ok(Self {
             sender,
             threads: started,
-            busy,
+            longest_wait: None,
+            progress,
         })
+    }
+
+    /// Refuses jobs that would wait longer than this, judged by what jobs took lately, unless only a few wait.
+    ///
+    /// A bound on the number alone would either refuse bursts of quick jobs or let slow ones pile up for minutes.
+    #[must_use]
+    pub fn with_longest_wait(mut self, longest_wait: Duration) -> Self {
+        self.longest_wait = Some(longest_wait);
+        self
     }
 
     /// Queues a job. A full queue calls it with [`Verdict::Refused`] at once and is an error.
@@ -92,20 +127,32 @@ impl Pool {
     /// # Errors
     /// `Unavailable` when the queue is full.
     pub fn submit(&self, job: Job) -> Result<(), Error> {
-        match self.sender.try_send(job) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) => {
-                (job.run)(Verdict::Refused);
-                Err(Error::new(
-                    Code::Unavailable,
-                    format!(
-                        "The inference queue is full: {} requests are waiting for {} threads",
-                        self.sender.len(),
-                        self.threads
-                    ),
-                ))
+        let refused = if self.would_wait_too_long() {
+            job
+        } else {
+            match self.sender.try_send(job) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) => job,
             }
-        }
+        };
+        (refused.run)(Verdict::Refused);
+        Err(Error::new(
+            Code::Unavailable,
+            format!(
+                "The inference queue is full: {} requests are waiting for {} threads",
+                self.sender.len(),
+                self.threads
+            ),
+        ))
+    }
+
+    fn would_wait_too_long(&self) -> bool {
+        let (Some(longest), waiting) = (self.longest_wait, self.sender.len()) else {
+            return false;
+        };
+        let usual = self.progress.usual_nanos.load(Ordering::Relaxed);
+        let expected = u128::from(usual) * waiting as u128 / self.threads as u128;
+        waiting >= ALWAYS_WELCOME && expected > longest.as_nanos()
     }
 
     /// Threads of the pool.
@@ -120,11 +167,11 @@ impl Pool {
 
     /// Jobs that run.
     pub fn running(&self) -> usize {
-        self.busy.load(Ordering::Relaxed)
+        self.progress.busy.load(Ordering::Relaxed)
     }
 }
 
-fn work(receiver: &Receiver<Job>, busy: &AtomicUsize) {
+fn work(receiver: &Receiver<Job>, progress: &Progress) {
     for job in receiver {
         let verdict = if job.cancel.is_cancelled() {
             Verdict::Cancelled
@@ -136,9 +183,13 @@ fn work(receiver: &Receiver<Job>, busy: &AtomicUsize) {
         } else {
             Verdict::Run
         };
-        busy.fetch_add(1, Ordering::Relaxed);
+        progress.busy.fetch_add(1, Ordering::Relaxed);
+        let start = Instant::now();
         // A job answers through a guard of its own, so a panic loses no reply; it must not cost the thread either.
         let _ = catch_unwind(AssertUnwindSafe(|| (job.run)(verdict)));
-        busy.fetch_sub(1, Ordering::Relaxed);
+        if verdict == Verdict::Run {
+            progress.learn(start.elapsed());
+        }
+        progress.busy.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -1,83 +1,194 @@
 //! The inline decision: measured costs per signature and size, and the time one event-loop turn may spend.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A signature runs inline once a high percentile of its cost is under this.
-const ENTER_NS: u64 = 160_000;
-/// It goes back to the pool at once when the percentile passes this; between the two nothing changes.
-const LEAVE_NS: u64 = 200_000;
-/// An outlier counts as at most this: on a busy machine a tiny model is now and then off its core for milliseconds, and
-/// only the third slow run in a row may banish it.
+const ENTER_NS: u64 = 200_000;
+/// It goes back to the pool at once when the percentile passes this; between the two nothing changes. Twice as much, because
+/// the same work takes up to twice the CPU time while a machine's other hyper-threads and caches are busy.
+const LEAVE_NS: u64 = 400_000;
+/// An outlier counts as at most this: only the third slow run in a row may banish a tiny model.
 const CLAMP_NS: u64 = 2 * LEAVE_NS;
-/// A run this slow sends the signature back at once.
+/// A run that computes this long sends the signature back at once.
 const TOO_SLOW_NS: u64 = 20_000_000;
-/// Runs measured on the pool before the first inline run: the first ones pay for TensorFlow's lazy set-up.
+/// A signature whose usual run takes less is run without TensorFlow's thread hop on the pool too: it costs less, and only what
+/// one thread does alone can be told from the machine's other work.
+const SMALL_NS: u64 = 1_000_000;
+/// Runs measured alone before the first inline run: the first ones pay for TensorFlow's lazy set-up.
 const LEARN: u64 = 12;
 
 /// Bodies are weighed in classes, as cost grows with size: up to 1, 4, 16 and 64 KiB, and larger.
 const CLASSES: usize = 5;
 
+/// Started with the work that it measures, on the same thread.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch {
+    wall: Instant,
+    cpu: Option<Duration>,
+}
+
+/// What some work cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spent {
+    /// From beginning to end.
+    pub wall: Duration,
+    /// What this thread computed meanwhile. The rest it waited: for other threads, or for a core on a busy machine.
+    pub cpu: Duration,
+}
+
+impl Stopwatch {
+    /// Starts to measure. The clock of a thread's CPU time is a system call, some 0.2 µs.
+    pub fn start() -> Self {
+        Self {
+            wall: Instant::now(),
+            cpu: thread_cpu(),
+        }
+    }
+
+    /// The cost so far.
+    pub fn spent(&self) -> Spent {
+        let wall = self.wall.elapsed();
+        let cpu = match (self.cpu, thread_cpu()) {
+            (Some(start), Some(end)) => end.saturating_sub(start),
+            _ => wall,
+        };
+        Spent { wall, cpu }
+    }
+}
+
+/// The CPU time of the calling thread; `None` where the system does not tell.
+fn thread_cpu() -> Option<Duration> {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let seconds = u64::try_from(time.tv_sec).ok()?;
+    let nanos = u32::try_from(time.tv_nsec).ok()?;
+    Some(Duration::new(seconds, nanos))
+}
+
 /// The measured cost (decode, run and print) of one signature, per size of body.
 ///
-/// Keeps a moving estimate of about the 95th percentile: a sample above it pulls it up sixteen times as hard as one
-/// below pulls it down. Updates race on purpose: a lost sample costs less than a lock.
+/// Keeps two moving estimates. About the 90th percentile of the CPU time: a sample above it pulls it up eight times as hard
+/// as one below pulls it down. And the usual time from beginning to end, which tells models that wait (for a device, for other
+/// threads) from those that compute; on a busy machine a tiny run is now and then off its core for milliseconds, so that up to
+/// a third of the samples may be any amount above it. Updates race on purpose: a lost sample costs less than a lock.
 #[derive(Debug, Default)]
 pub struct Cost {
     classes: [AtomicU64; CLASSES],
 }
 
-/// Low 40 bits: estimate in nanoseconds; next 8: samples seen, saturating; bit 63: inline.
-const ESTIMATE: u64 = (1 << 40) - 1;
-const SAMPLES_SHIFT: u32 = 40;
+/// One class, packed: 24 bits of CPU estimate and 24 bits of usual wall time, both in nanoseconds and at most 16.7 ms; 8 bits
+/// of samples seen, saturating; the highest bit: inline.
+#[derive(Clone, Copy)]
+struct State(u64);
+
+const TIME_BITS: u32 = 24;
+const TIME_MAX: u64 = (1 << TIME_BITS) - 1;
 const SAMPLES_MAX: u64 = 255;
 const INLINE: u64 = 1 << 63;
 
+impl State {
+    fn new(cpu: u64, wall: u64, seen: u64, inline: bool) -> Self {
+        let flag = if inline { INLINE } else { 0 };
+        Self(cpu | wall << TIME_BITS | seen << (2 * TIME_BITS) | flag)
+    }
+
+    fn cpu(self) -> u64 {
+        self.0 & TIME_MAX
+    }
+
+    fn wall(self) -> u64 {
+        (self.0 >> TIME_BITS) & TIME_MAX
+    }
+
+    fn seen(self) -> u64 {
+        (self.0 >> (2 * TIME_BITS)) & SAMPLES_MAX
+    }
+
+    fn is_inline(self) -> bool {
+        self.0 & INLINE != 0
+    }
+}
+
 impl Cost {
-    fn class(body_bytes: usize) -> usize {
-        match body_bytes {
+    fn slot(&self, body_bytes: usize) -> &AtomicU64 {
+        let class = match body_bytes {
             0..=0x400 => 0,
             0x401..=0x1000 => 1,
             0x1001..=0x4000 => 2,
             0x4001..=0x1_0000 => 3,
             _ => 4,
-        }
+        };
+        &self.classes[class]
+    }
+
+    fn state(&self, body_bytes: usize) -> State {
+        State(self.slot(body_bytes).load(Ordering::Relaxed))
     }
 
     /// The expected cost of a body of this size if it may run inline, else `None`.
     pub fn inline(&self, body_bytes: usize) -> Option<Duration> {
-        let state = self.classes[Self::class(body_bytes)].load(Ordering::Relaxed);
-        (state & INLINE != 0).then(|| Duration::from_nanos(state & ESTIMATE))
+        let state = self.state(body_bytes);
+        state.is_inline().then(|| Duration::from_nanos(state.cpu()))
     }
 
-    /// Learns the cost of one request.
-    pub fn record(&self, body_bytes: usize, cost: Duration) {
-        let slot = &self.classes[Self::class(body_bytes)];
-        let state = slot.load(Ordering::Relaxed);
-        let cost = cost.as_nanos() as u64;
-        let sample = cost.min(CLAMP_NS);
-        let seen = (state >> SAMPLES_SHIFT) & SAMPLES_MAX;
-        let old = state & ESTIMATE;
-        let estimate = if seen == 0 {
-            sample
-        } else if seen < LEARN {
-            // While learning, forget the costly first runs faster.
-            (old * 3 + sample) / 4
-        } else if cost >= TOO_SLOW_NS {
-            CLAMP_NS
-        } else if sample > old {
-            old + (sample - old) / 4
+    /// Whether a body of this size is best run on the calling thread alone, wherever that is.
+    pub fn is_small(&self, body_bytes: usize) -> bool {
+        let usual = self.state(body_bytes).wall();
+        usual != 0 && usual < SMALL_NS
+    }
+
+    /// Learns the cost of one request; `alone` if the calling thread did all of it.
+    pub fn record(&self, body_bytes: usize, spent: Spent, alone: bool) {
+        let old = self.state(body_bytes);
+        let wall = usual_wall(old.wall(), nanos(spent.wall));
+        let (cpu, seen) = if alone {
+            (
+                high_cpu(old, nanos(spent.cpu)),
+                (old.seen() + 1).min(SAMPLES_MAX),
+            )
         } else {
-            old - (old - sample) / 64
+            (old.cpu(), old.seen())
         };
-        let seen = (seen + 1).min(SAMPLES_MAX);
-        let inline = if state & INLINE != 0 {
-            estimate <= LEAVE_NS
-        } else {
-            seen >= LEARN && estimate < ENTER_NS
-        };
-        let flag = if inline { INLINE } else { 0 };
-        slot.store(estimate | seen << SAMPLES_SHIFT | flag, Ordering::Relaxed);
+        let inline = wall <= LEAVE_NS
+            && if old.is_inline() {
+                cpu <= LEAVE_NS
+            } else {
+                seen >= LEARN && cpu < ENTER_NS
+            };
+        let State(packed) = State::new(cpu, wall, seen, inline);
+        self.slot(body_bytes).store(packed, Ordering::Relaxed);
+    }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Down by a quarter of the way, up by a quarter of itself however far the sample is away.
+fn usual_wall(old: u64, sample: u64) -> u64 {
+    let new = if old == 0 {
+        sample
+    } else if sample > old {
+        old + (old / 4).min(sample - old)
+    } else {
+        old - (old - sample) / 4
+    };
+    new.clamp(1, TIME_MAX)
+}
+
+fn high_cpu(old: State, cpu: u64) -> u64 {
+    let (estimate, sample) = (old.cpu(), cpu.min(CLAMP_NS));
+    if old.seen() == 0 {
+        sample
+    } else if old.seen() < LEARN {
+        // While learning, forget the costly first runs faster.
+        (estimate * 3 + sample) / 4
+    } else if cpu >= TOO_SLOW_NS {
+        CLAMP_NS
+    } else if sample > estimate {
+        estimate + (sample - estimate) / 4
+    } else {
+        estimate - (estimate - sample) / 32
     }
 }
 
@@ -107,7 +218,17 @@ impl Turn {
         self.spent + expected <= self.budget
     }
 
-    /// Books the time a request really took.
+    /// Whether runs may be inline at all.
+    pub fn is_on(&self) -> bool {
+        !self.budget.is_zero()
+    }
+
+    /// Whether the budget is used up: what could run inline had better wait for the next turn than go to the pool.
+    pub fn is_over(&self) -> bool {
+        self.is_on() && self.spent >= self.budget
+    }
+
+    /// Books the CPU time a request really took.
     pub fn spend(&mut self, cost: Duration) {
         self.spent += cost;
     }
@@ -119,22 +240,46 @@ mod tests {
 
     const TINY: Duration = Duration::from_micros(20);
 
+    /// A run that nothing interrupted.
+    fn busy(time: Duration) -> Spent {
+        Spent {
+            wall: time,
+            cpu: time,
+        }
+    }
+
+    /// A run that was off its core.
+    fn waited(wall: Duration) -> Spent {
+        Spent { wall, cpu: TINY }
+    }
+
     fn learned() -> Cost {
         let cost = Cost::default();
         for _ in 0..LEARN {
-            cost.record(100, TINY);
+            cost.record(100, busy(TINY), true);
         }
         cost
+    }
+
+    /// Runs until the signature is inline again.
+    fn runs_home(cost: &Cost) -> usize {
+        let mut runs = 0;
+        while cost.inline(100).is_none() {
+            cost.record(100, busy(TINY), cost.is_small(100));
+            runs += 1;
+        }
+        runs
     }
 
     #[test]
     fn a_signature_starts_on_the_pool_and_runs_inline_once_it_has_shown_to_be_cheap() {
         let cost = Cost::default();
+        assert!(!cost.is_small(100));
         for _ in 0..LEARN - 1 {
-            cost.record(100, TINY);
+            cost.record(100, busy(TINY), true);
             assert_eq!(cost.inline(100), None);
         }
-        cost.record(100, TINY);
+        cost.record(100, busy(TINY), true);
         assert_eq!(cost.inline(100), Some(TINY));
     }
 
@@ -146,25 +291,60 @@ mod tests {
     }
 
     #[test]
-    fn one_pause_of_the_machine_changes_nothing_three_slow_runs_do() {
+    fn one_slow_run_changes_nothing_three_do() {
         let cost = learned();
-        cost.record(100, Duration::from_millis(4));
+        cost.record(100, busy(Duration::from_millis(4)), true);
         assert!(cost.inline(100).is_some());
-        cost.record(100, Duration::from_millis(4));
-        cost.record(100, Duration::from_millis(4));
+        cost.record(100, busy(Duration::from_millis(4)), true);
+        cost.record(100, busy(Duration::from_millis(4)), true);
         assert_eq!(cost.inline(100), None);
+    }
+
+    #[test]
+    fn a_third_of_the_runs_off_their_core_change_nothing() {
+        let cost = learned();
+        for run in 0..3000 {
+            let spent = match run % 3 {
+                0 => waited(Duration::from_millis(6)),
+                _ => busy(TINY),
+            };
+            cost.record(100, spent, true);
+            assert!(cost.inline(100).is_some(), "run {run}");
+        }
+    }
+
+    #[test]
+    fn a_model_that_waits_never_runs_inline() {
+        let cost = Cost::default();
+        for _ in 0..500 {
+            cost.record(100, waited(Duration::from_micros(700)), true);
+            assert_eq!(cost.inline(100), None);
+        }
+        let cost = learned();
+        let mut runs = 0;
+        while cost.inline(100).is_some() {
+            cost.record(100, waited(Duration::from_micros(700)), true);
+            runs += 1;
+        }
+        assert!(runs <= 12, "{runs} runs");
+    }
+
+    #[test]
+    fn what_other_threads_did_says_nothing_about_this_one() {
+        let cost = Cost::default();
+        for _ in 0..500 {
+            cost.record(100, busy(TINY), false);
+            assert_eq!(cost.inline(100), None);
+        }
+        assert!(cost.is_small(100));
     }
 
     #[test]
     fn one_very_slow_run_sends_it_back_and_fast_ones_bring_it_home() {
         let cost = learned();
-        cost.record(100, Duration::from_millis(50));
+        cost.record(100, busy(Duration::from_millis(50)), true);
         assert_eq!(cost.inline(100), None);
-        let mut runs = 0;
-        while cost.inline(100).is_none() {
-            cost.record(100, TINY);
-            runs += 1;
-        }
+        let runs = runs_home(&cost);
         assert!((20..100).contains(&runs), "{runs} runs");
     }
 
@@ -172,7 +352,7 @@ mod tests {
     fn a_slow_model_never_runs_inline() {
         let cost = Cost::default();
         for _ in 0..500 {
-            cost.record(100, Duration::from_micros(400));
+            cost.record(100, busy(Duration::from_micros(400)), true);
             assert_eq!(cost.inline(100), None);
         }
     }
@@ -180,23 +360,37 @@ mod tests {
     #[test]
     fn a_slow_start_is_forgotten() {
         let cost = Cost::default();
-        cost.record(100, Duration::from_millis(30));
-        let mut runs = 0;
-        while cost.inline(100).is_none() {
-            cost.record(100, TINY);
-            runs += 1;
-        }
+        cost.record(100, busy(Duration::from_millis(30)), false);
+        let runs = runs_home(&cost);
         assert!(runs < 40, "{runs} runs");
+    }
+
+    #[test]
+    fn a_stopwatch_tells_work_from_waiting() {
+        let watch = Stopwatch::start();
+        let busy_until = Instant::now() + Duration::from_millis(3);
+        while Instant::now() < busy_until {
+            std::hint::spin_loop();
+        }
+        let worked = watch.spent();
+        std::thread::sleep(Duration::from_millis(20));
+        let slept = watch.spent();
+        assert!(worked.cpu > Duration::ZERO && worked.cpu <= worked.wall);
+        assert!(slept.wall >= worked.wall + Duration::from_millis(20));
+        assert!(slept.cpu < worked.cpu + Duration::from_millis(10));
     }
 
     #[test]
     fn a_turn_spends_its_budget_and_begins_anew() {
         let mut turn = Turn::new(Duration::from_micros(100));
-        assert!(turn.allows(TINY));
+        assert!(turn.allows(TINY) && turn.is_on());
         turn.spend(Duration::from_micros(90));
-        assert!(!turn.allows(TINY));
+        assert!(!turn.allows(TINY) && !turn.is_over());
+        turn.spend(TINY);
+        assert!(turn.is_over());
         turn.begin();
-        assert!(turn.allows(TINY));
-        assert!(!Turn::new(Duration::ZERO).allows(TINY));
+        assert!(turn.allows(TINY) && !turn.is_over());
+        let off = Turn::new(Duration::ZERO);
+        assert!(!off.allows(TINY) && !off.is_on() && !off.is_over());
     }
 }
