@@ -13,11 +13,17 @@ import {
 export interface ParsedFlags {
   /** Values by configuration key, only those that were given. */
   readonly values: Partial<Options>;
+  /** `--config`: the configuration file; null when not given. */
+  readonly config: string | null;
   /** True for `--help` or `-h`. */
   readonly help: boolean;
   /** True for `--version`. */
   readonly version: boolean;
 }
+
+/** What `--config` is for. */
+export const CONFIG_DOC =
+  'file with the same options, YAML or JSON; flags and variables go before it';
 
 const TRUE = new Set(['true', '1', 'yes', 'on']);
 const FALSE = new Set(['false', '0', 'no', 'off']);
@@ -32,6 +38,7 @@ const FALSE = new Set(['false', '0', 'no', 'off']);
  */
 export function parseFlags(argv: readonly string[]): ParsedFlags {
   const values: Record<string, OptionValue> = {};
+  let config: string | null = null;
   let help = false;
   let version = false;
   for (let i = 0; i < argv.length; i++) {
@@ -43,6 +50,14 @@ export function parseFlags(argv: readonly string[]): ParsedFlags {
     }
     if (argument === '--version') {
       version = true;
+      continue;
+    }
+    const file = /^--?config(?:=(.*))?$/is.exec(argument);
+    if (file !== null) {
+      config = file[1] ?? argv[++i] ?? '';
+      if (config === '') {
+        throw new ServingError('INVALID_ARGUMENT', `--config needs a value: ${CONFIG_DOC}`);
+      }
       continue;
     }
     const match = /^--?([A-Za-z][\w-]*)(?:=(.*))?$/s.exec(argument);
@@ -66,7 +81,7 @@ export function parseFlags(argv: readonly string[]): ParsedFlags {
         value = next;
         i++;
       }
-      values[optionKey(name)] = negated ? false : booleanValue(name, value);
+      values[optionKey(name)] = negated ? false : booleanValue(`--${name}`, value);
       continue;
     }
     if (value === undefined) {
@@ -78,30 +93,41 @@ export function parseFlags(argv: readonly string[]): ParsedFlags {
       value = next;
       i++;
     }
-    values[optionKey(name)] = parseValue(name, spec, value);
+    values[optionKey(name)] = parseValue(name, value, `--${name}`);
   }
-  return { values: values as Partial<Options>, help, version };
+  return { values: values as Partial<Options>, config, help, version };
 }
 
-function parseValue(name: OptionName, spec: OptionSpec, value: string): OptionValue {
-  if (spec.kind === 'number') {
-    const number = Number(value);
-    if (value.trim() === '' || Number.isNaN(number)) {
-      throw new ServingError('INVALID_ARGUMENT', `--${name}: got "${value}", wanted a number`);
+/**
+ * Reads a value as it is written on a command line or in a variable.
+ *
+ * @param origin what is named in errors: the flag or the variable
+ * @throws {ServingError} `INVALID_ARGUMENT` for text that is not of the option's kind
+ */
+export function parseValue(name: OptionName, value: string, origin: string): OptionValue {
+  const spec: OptionSpec = OPTIONS[name];
+  switch (spec.kind) {
+    case 'number': {
+      const number = Number(value);
+      if (value.trim() === '' || Number.isNaN(number)) {
+        throw new ServingError('INVALID_ARGUMENT', `${origin}: got "${value}", wanted a number`);
+      }
+      return number;
     }
-    return number;
+    case 'boolean':
+      return booleanValue(origin, value);
+    case 'list':
+      return value === '' ? [] : value.split(',').map((item) => item.trim());
+    default:
+      return value;
   }
-  if (spec.kind === 'list') {
-    return value === '' ? [] : value.split(',').map((item) => item.trim());
-  }
-  return value;
 }
 
-function booleanValue(name: OptionName, value: string | undefined): boolean {
+function booleanValue(origin: string, value: string | undefined): boolean {
   if (value === undefined) return true;
   if (TRUE.has(value.toLowerCase())) return true;
   if (FALSE.has(value.toLowerCase())) return false;
-  throw new ServingError('INVALID_ARGUMENT', `--${name}: got "${value}", wanted true or false`);
+  throw new ServingError('INVALID_ARGUMENT', `${origin}: got "${value}", wanted true or false`);
 }
 
 /** Finds the option a flag means, and whether the flag turns it off. */
@@ -164,6 +190,10 @@ export function flagsHelp(): string {
   const titles: Record<string, string> = {
     Accepted: 'Accepted for TensorFlow Serving command lines, with a warning when set',
   };
+  groups.set('Configuration', [
+    `  --${'config'.padEnd(44)} ${CONFIG_DOC}`,
+    '  Every option is also a variable, SERVABLE_ and its name in capitals: SERVABLE_REST_API_PORT=8501.',
+  ]);
   return [...groups]
     .map(([group, lines]) => `${titles[group] ?? group}:\n${lines.join('\n')}`)
     .join('\n\n');

@@ -1,4 +1,23 @@
 export {
+  type DecodedExamples,
+  decodeExamples,
+  type ExampleInit,
+  type ExampleInput,
+  encodeClassifications,
+  encodeExamples,
+  encodeRegressions,
+  type FeatureValue,
+} from './codec/examples.js';
+export {
+  type DecodedPredict,
+  decodePredict,
+  decodeTensorProto,
+  encodePredict,
+  encodeTensorProto,
+  type NonFiniteStyle,
+  type PredictFormat,
+} from './codec/predict.js';
+export {
   Code,
   type CodeName,
   type CodeNumber,
@@ -6,12 +25,20 @@ export {
   httpStatus,
   ServingError,
 } from './errors.js';
+export type { Classification } from './example-results.js';
 export type { LogFields, Logger } from './logger.js';
 export type { VersionPolicy } from './manager/model-config.js';
 export type { ModelStatus, State, VersionStatus } from './native/catalog.js';
+export type { ModelInfo } from './native/model.js';
 export type { RuntimeInfo } from './native/runtime.js';
 export type { Options } from './options.js';
-export { type LoadSavedModelOptions, type PredictOptions, SavedModel } from './saved-model.js';
+export type { NestedValue, PredictInput } from './predict-inputs.js';
+export {
+  type ExampleOptions,
+  type LoadSavedModelOptions,
+  type PredictOptions,
+  SavedModel,
+} from './saved-model.js';
 export {
   type Addresses,
   createServer,
@@ -20,4 +47,12 @@ export {
   type ServerOptions,
 } from './server.js';
 export { DEFAULT_SIGNATURE, type Signature, type TensorSpec } from './signature.js';
-export { type DType, type NumericData, Tensor, type TensorData, tensor } from './tensor.js';
+export {
+  type DType,
+  type Float16Data,
+  type NumericData,
+  type NumericSource,
+  Tensor,
+  type TensorData,
+  tensor,
+} from './tensor.js';

@@ -2,12 +2,13 @@ import { createServer as createNetServer, type Socket } from 'node:net';
 import { Acceptor, type Balance, type ListenOn } from './acceptor.js';
 import type { ReloadConfig } from './api/grpc/model-service.js';
 import type { GrpcServer } from './api/grpc/server.js';
-import { Inference } from './api/infer.js';
+import { type DemandModel, Inference } from './api/infer.js';
 import type { RestServer } from './api/rest/server.js';
 import type { Logger } from './logger.js';
 import { catalog } from './native/catalog.js';
 import { InferQueue } from './native/infer-queue.js';
 import type { Options } from './options.js';
+import { packageVersion } from './version.js';
 
 /** What one thread listens on. */
 export interface Sockets {
@@ -20,6 +21,8 @@ export interface ListenerDependencies {
   readonly options: Options;
   readonly sockets: Sockets;
   readonly reload: ReloadConfig;
+  /** Has a model loaded that waits for its first request. */
+  readonly demand: DemandModel;
   readonly logger: Logger;
   /** Shared with the other workers; null for the only one. */
   readonly balance: Balance | null;
@@ -52,7 +55,8 @@ export class Listeners {
       asTensorContent: options.enableSerializationAsTensorContent,
       checkMethodName: options.enableSignatureMethodNameCheck,
     });
-    const inference = new Inference(queue);
+    const onDemand = options.modelLoading === 'on_demand';
+    const inference = new Inference(queue, onDemand ? dependencies.demand : null);
     const [rest, grpc] = await Promise.all([
       sockets.rest.length === 0 ? null : startRest(inference, dependencies),
       sockets.grpc.length === 0 ? null : startGrpc(inference, dependencies),
@@ -121,6 +125,7 @@ async function startRest(
       origins: options.restApiCorsOrigins,
       headers: options.restApiCorsHeaders,
     },
+    docs: options.restApiEnableDocs ? packageVersion() : null,
   });
 }
 

@@ -1,4 +1,5 @@
 import { ServingError } from './errors.js';
+import { bfloat16Bits, halfBits } from './float16.js';
 import { type DType, dtypeLayout, elementCount, Tensor } from './tensor.js';
 
 /** Whole-number types with their least and greatest values. */
@@ -143,35 +144,4 @@ function integer(dtype: DType, [least, greatest]: readonly [bigint, bigint]): Co
     if (!whole || value < least || value > greatest) throw misfit(where(), dtype, value);
     return wide ? BigInt(value) : Number(value);
   };
-}
-
-const scratch = new DataView(new ArrayBuffer(8));
-
-/** The bits of the bfloat16 nearest to a number, ties to even. */
-function bfloat16Bits(value: number): number {
-  scratch.setFloat32(0, value);
-  const bits = scratch.getUint32(0);
-  if (Number.isNaN(value)) return 0x7fc0;
-  return ((bits + 0x7fff + ((bits >>> 16) & 1)) / 0x10000) & 0xffff;
-}
-
-/** The bits of the half nearest to a number, ties to even. */
-function halfBits(value: number): number {
-  if (Number.isNaN(value)) return 0x7e00;
-  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
-  const size = Math.abs(value);
-  if (size >= 65520) return sign | 0x7c00;
-  // Below the smallest normal number the steps are 2^-24, above they grow with the exponent.
-  const exponent = size < 2 ** -14 ? -14 : Math.floor(Math.log2(size));
-  const steps = roundEven(size / 2 ** (exponent - 10));
-  if (size < 2 ** -14) return sign | steps;
-  // A fraction that rounds up to 2048 steps carries into the exponent by itself.
-  return sign | (((exponent + 15) << 10) + (steps - 1024));
-}
-
-function roundEven(value: number): number {
-  const floor = Math.floor(value);
-  const rest = value - floor;
-  if (rest !== 0.5) return Math.round(value);
-  return floor % 2 === 0 ? floor : floor + 1;
 }

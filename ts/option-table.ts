@@ -1,92 +1,8 @@
-/** What every option says about itself; `name` is the flag and, in camelCase, the configuration key. */
-interface Common {
-  /** One line for `--help`. */
-  readonly doc: string;
-  /** The heading `--help` lists it under. */
-  readonly group: Group;
-  /** Set when the option is read and checked but does nothing: the reason, printed as a warning. */
-  readonly noEffect?: string;
-  /** Set when the feature is not in this version: what happens instead, printed as a warning. */
-  readonly later?: string;
-  /** Set when starting without the feature would be unsafe: the reason, an error as soon as the option is set. */
-  readonly refused?: string;
-}
-
-/** Headings of `servable serve --help`, in the order they are printed. */
-export type Group = 'Models' | 'Listeners' | 'Limits' | 'TensorFlow' | 'Behaviour' | 'Accepted';
-
-interface NumberOption extends Common {
-  readonly kind: 'number';
-  readonly default: number;
-  readonly min: number;
-  readonly max: number;
-  readonly unit?: string;
-  readonly fraction?: boolean;
-}
-interface BooleanOption extends Common {
-  readonly kind: 'boolean';
-  readonly default: boolean;
-}
-interface TextOption extends Common {
-  readonly kind: 'text';
-  readonly default: string;
-}
-interface ListOption extends Common {
-  readonly kind: 'list';
-  readonly default: readonly string[];
-}
-export interface ChoiceOption<C extends string> extends Common {
-  readonly kind: 'choice';
-  readonly default: C;
-  readonly choices: readonly C[];
-}
-
-/** The description of one option. */
-export type OptionSpec =
-  | NumberOption
-  | BooleanOption
-  | TextOption
-  | ListOption
-  | ChoiceOption<string>;
+import { ACCEPTED } from './accepted-options.js';
+import { choice, flag, int, list, type OptionSpec, text } from './option-spec.js';
 
 const MIB = 1024 * 1024;
-const INT32 = 2 ** 31 - 1;
-
-function int(
-  group: Group,
-  value: number,
-  doc: string,
-  rest: Partial<Omit<NumberOption, 'kind' | 'default' | 'doc' | 'group'>> = {},
-): NumberOption {
-  return { kind: 'number', group, default: value, doc, min: 0, max: INT32, ...rest };
-}
-function flag(
-  group: Group,
-  value: boolean,
-  doc: string,
-  rest: Partial<Common> = {},
-): BooleanOption {
-  return { kind: 'boolean', group, default: value, doc, ...rest };
-}
-function text(group: Group, value: string, doc: string, rest: Partial<Common> = {}): TextOption {
-  return { kind: 'text', group, default: value, doc, ...rest };
-}
-function list(group: Group, value: readonly string[], doc: string): ListOption {
-  return { kind: 'list', group, default: value, doc };
-}
-function choice<const C extends string>(
-  group: Group,
-  value: NoInfer<C>,
-  choices: readonly C[],
-  doc: string,
-): ChoiceOption<C> {
-  return { kind: 'choice', group, default: value, choices, doc };
-}
-
 const PORT = { max: 65535 };
-const TFLITE = 'only SavedModels are served';
-const BATCHING = 'batching is not in this version; every request runs by itself';
-const WARMUP = 'warm-up requests are not in this version; none are replayed';
 
 /** Every option of the server, once. Names are TensorFlow Serving's where it has one. */
 export const OPTIONS = {
@@ -99,7 +15,13 @@ export const OPTIONS = {
   model_config_file: text(
     'Models',
     '',
-    'ModelServerConfig in text format; replaces --model_name and --model_base_path',
+    'ModelServerConfig as text format, YAML or JSON; replaces --model_name and --model_base_path',
+  ),
+  model_config_file_poll_wait_seconds: int(
+    'Models',
+    0,
+    'time between reads of the config file; 0 reads it once',
+    { unit: 's' },
   ),
   file_system_poll_wait_seconds: int(
     'Models',
@@ -107,12 +29,76 @@ export const OPTIONS = {
     'time between looks for new versions; 0 looks once, below 0 never',
     { min: -1, unit: 's' },
   ),
+  store_poll_wait_seconds: int(
+    'Models',
+    15,
+    'time between looks at a remote store at least, where every look costs a request',
+    { min: 1, unit: 's' },
+  ),
+  store_timeout_seconds: int('Models', 30, 'silence after which a store is given up', {
+    min: 1,
+    unit: 's',
+  }),
+  model_cache_dir: text(
+    'Models',
+    '',
+    'folder for what stores and archives hold (default: $XDG_CACHE_HOME/servable/models)',
+  ),
+  model_cache_max_bytes: int('Models', 50 * 1024 * MIB, 'most it may hold; 0 is no limit', {
+    max: Number.MAX_SAFE_INTEGER,
+    unit: 'bytes',
+  }),
+  servable_versions_always_present: flag(
+    'Models',
+    false,
+    'keep the versions of a model whose folder has become empty',
+  ),
   allow_version_labels_for_unavailable_models: flag(
     'Models',
     false,
     'let a new label point at a version that is not loaded',
   ),
+  force_allow_any_version_labels_for_unavailable_models: flag(
+    'Models',
+    false,
+    'let any label point at a version that is not loaded, also when it moves',
+  ),
+  model_loading: choice(
+    'Models',
+    'eager',
+    ['eager', 'on_demand'],
+    'load models at the start, or each at its first request',
+  ),
+  pinned_models: list(
+    'Models',
+    [],
+    'models that are loaded at the start and stay, whatever --model_loading says',
+  ),
+  total_model_memory_limit_bytes: int(
+    'Models',
+    0,
+    'memory for models, each taken for 1.2 times its files; 0 is no limit',
+    { max: Number.MAX_SAFE_INTEGER, unit: 'bytes' },
+  ),
+  transition_policy: choice(
+    'Models',
+    'availability_preserving',
+    ['availability_preserving', 'resource_preserving'],
+    'load a new version before the old one is unloaded, or after',
+  ),
+  ended_version_ttl_seconds: int(
+    'Models',
+    600,
+    'time that status answers remember an unloaded version; below 0 is for ever',
+    { min: -1, unit: 's' },
+  ),
+  num_initial_load_threads: int(
+    'Models',
+    0,
+    'versions loaded at once at start-up; 0 is four a core',
+  ),
   num_load_threads: int('Models', 0, 'versions loaded at once after start-up; 0 is one'),
+  num_unload_threads: int('Models', 0, 'versions unloaded at once; 0 is no limit'),
   max_num_load_retries: int('Models', 5, 'attempts after a failed load'),
   load_retry_interval_micros: int('Models', 60_000_000, 'pause between attempts; below 0 is none', {
     min: -1,
@@ -153,10 +139,27 @@ export const OPTIONS = {
     ['Content-Type'],
     'request headers that CORS answers allow, comma separated',
   ),
+  rest_api_enable_docs: flag(
+    'Listeners',
+    true,
+    'serve /openapi.json and /docs, a page to try requests',
+  ),
   grpc_channel_arguments: list(
     'Listeners',
     [],
     'gRPC channel arguments, key=value, comma separated',
+  ),
+  admin_port: int(
+    'Listeners',
+    0,
+    'port of the admin API, which changes what is served; 0 turns it off',
+    PORT,
+  ),
+  admin_host: text('Listeners', '127.0.0.1', 'address of the admin port'),
+  admin_socket_path: text(
+    'Listeners',
+    '',
+    'Unix socket of the admin API, beside or instead of its port',
   ),
   enable_grpc_healthcheck_service: flag(
     'Listeners',
@@ -212,6 +215,16 @@ export const OPTIONS = {
     'libtensorflow to open: file or folder (default: what `servable doctor` finds)',
   ),
   op_library: list('TensorFlow', [], 'libraries of custom ops, comma separated'),
+  tensorflow_session_config_file: text(
+    'TensorFlow',
+    '',
+    'ConfigProto in text format; the flags below add to it',
+  ),
+  platform_config_file: text(
+    'TensorFlow',
+    '',
+    'PlatformConfigMap in text format; replaces the session and tag flags',
+  ),
   tensorflow_session_parallelism: int(
     'TensorFlow',
     0,
@@ -232,6 +245,14 @@ export const OPTIONS = {
     0,
     'share of GPU memory to take; 0 lets TensorFlow choose',
     { max: 1, fraction: true },
+  ),
+  xla_cpu_compilation_enabled: flag('TensorFlow', false, 'compile graphs with XLA on the CPU'),
+  xla_gpu_compilation_enabled: flag('TensorFlow', false, 'compile graphs with XLA on the GPU'),
+  mixed_precision: choice(
+    'TensorFlow',
+    '',
+    ['', 'bfloat16'],
+    'bfloat16 lets oneDNN compute in bfloat16 where it can',
   ),
   inference_threads: int(
     'TensorFlow',
@@ -269,79 +290,5 @@ export const OPTIONS = {
     'auto is text on a terminal and JSON elsewhere',
   ),
 
-  enable_batching: flag('Accepted', false, 'run requests in batches', { later: BATCHING }),
-  batching_parameters_file: text('Accepted', '', 'BatchingParameters in text format', {
-    later: BATCHING,
-  }),
-  enable_per_model_batching_parameters: flag(
-    'Accepted',
-    false,
-    'read batching_params.pbtxt of each version',
-    { later: BATCHING },
-  ),
-  model_config_file_poll_wait_seconds: int('Accepted', 0, 'time between reads of the config file', {
-    later: 'the config file is read once, at the start',
-    unit: 's',
-  }),
-  enable_model_warmup: flag('Accepted', false, 'replay assets.extra/tf_serving_warmup_requests', {
-    later: WARMUP,
-  }),
-  num_request_iterations_for_warmup: int('Accepted', 0, 'times each warm-up request is replayed', {
-    later: WARMUP,
-  }),
-  monitoring_config_file: text('Accepted', '', 'MonitoringConfig in text format', {
-    later: 'the metrics page is not in this version',
-  }),
-  tensorflow_session_config_file: text('Accepted', '', 'ConfigProto in text format', {
-    later: 'use --tensorflow_session_parallelism and --per_process_gpu_memory_fraction',
-  }),
-  platform_config_file: text('Accepted', '', 'PlatformConfigMap in text format', {
-    later: 'session options come from the flags',
-  }),
-  ssl_config_file: text('Accepted', '', 'SSLConfig in text format', {
-    refused:
-      'TLS is not in this version, and serving in the clear instead would be unsafe; put a TLS proxy in front',
-  }),
-  use_alts_credentials: flag('Accepted', false, 'ALTS', {
-    refused: 'ALTS needs Google’s infrastructure and is not supported',
-  }),
-  rest_api_num_threads: int('Accepted', 0, 'REST threads', {
-    noEffect: 'every worker answers REST on its event loop; see --workers',
-  }),
-  grpc_max_threads: int('Accepted', 0, 'gRPC threads', {
-    noEffect: 'every worker answers gRPC on its event loop; see --workers',
-  }),
-  num_unload_threads: int('Accepted', 0, 'unload threads', {
-    noEffect: 'unloading never blocks loading',
-  }),
-  flush_filesystem_caches: flag('Accepted', true, 'drop read caches after loads', {
-    noEffect: 'local files have no cache of ours',
-  }),
-  remove_unused_fields_from_bundle_metagraph: flag(
-    'Accepted',
-    true,
-    'keep only signatures in memory',
-    { noEffect: 'only signatures are kept in any case' },
-  ),
-  enable_profiler: flag('Accepted', true, 'serve ProfilerService', {
-    noEffect: 'libtensorflow’s C API has no profiler service',
-  }),
-  prefer_tflite_model: flag('Accepted', false, 'use model.tflite', { noEffect: TFLITE }),
-  num_tflite_pools: int('Accepted', 0, 'TFLite pools', { noEffect: TFLITE }),
-  num_tflite_interpreters_per_pool: int('Accepted', 1, 'TFLite interpreters', { noEffect: TFLITE }),
-  xla_cpu_compilation_enabled: flag('Accepted', false, 'XLA on CPU', {
-    noEffect: 'set TF_XLA_FLAGS in the environment instead',
-  }),
-  xla_gpu_compilation_enabled: flag('Accepted', false, 'XLA on GPU', {
-    noEffect: 'set TF_XLA_FLAGS in the environment instead',
-  }),
-  thread_pool_factory_config_file: text('Accepted', '', 'ThreadPoolFactoryConfig', {
-    noEffect: 'see --inference_threads',
-  }),
-  mixed_precision: text('Accepted', '', 'bfloat16 through oneDNN', {
-    noEffect: 'convert the model instead',
-  }),
-  skip_initialize_tpu: flag('Accepted', false, 'leave TPUs alone', {
-    noEffect: 'TPUs are not used',
-  }),
+  ...ACCEPTED,
 } as const satisfies Record<string, OptionSpec>;

@@ -1,7 +1,9 @@
 import { ServingError } from './errors.js';
-import { type ChoiceOption, OPTIONS, type OptionSpec } from './option-table.js';
+import type { ChoiceOption, OptionSpec } from './option-spec.js';
+import { OPTIONS } from './option-table.js';
 
-export { OPTIONS, type OptionSpec } from './option-table.js';
+export type { OptionSpec } from './option-spec.js';
+export { OPTIONS } from './option-table.js';
 
 type Table = typeof OPTIONS;
 
@@ -74,38 +76,43 @@ export function resolveOptions(given: Partial<Options>): ResolvedOptions {
   return { options, warnings };
 }
 
-function checkValue(name: OptionName, spec: OptionSpec, value: OptionValue): OptionValue {
+/** What is wrong with a value, such as `got "x", wanted true or false`; null when it is right. */
+export function valueProblem(spec: OptionSpec, value: unknown): string | null {
+  const wanted = wantedBy(spec, value);
+  return wanted === null ? null : `got ${shown(value)}, wanted ${wanted}`;
+}
+
+/** What a value should have been, or null when it is right. */
+function wantedBy(spec: OptionSpec, value: unknown): string | null {
   switch (spec.kind) {
     case 'number': {
-      const wanted = `${spec.fraction ? 'a number' : 'a whole number'} from ${spec.min} to ${spec.max}`;
-      if (typeof value !== 'number' || !(value >= spec.min && value <= spec.max)) {
-        throw wrong(name, value, wanted);
-      }
-      if (!spec.fraction && !Number.isInteger(value)) throw wrong(name, value, wanted);
-      return value;
+      const inRange = typeof value === 'number' && value >= spec.min && value <= spec.max;
+      if (inRange && (spec.fraction === true || Number.isInteger(value))) return null;
+      return `${spec.fraction ? 'a number' : 'a whole number'} from ${spec.min} to ${spec.max}`;
     }
     case 'boolean':
-      if (typeof value !== 'boolean') throw wrong(name, value, 'true or false');
-      return value;
+      return typeof value === 'boolean' ? null : 'true or false';
     case 'text':
-      if (typeof value !== 'string') throw wrong(name, value, 'text');
-      return value;
+      return typeof value === 'string' ? null : 'text';
     case 'list':
-      if (!Array.isArray(value) || value.some((item) => typeof item !== 'string')) {
-        throw wrong(name, value as OptionValue, 'a list of texts');
-      }
-      return Object.freeze([...value]);
+      return Array.isArray(value) && value.every((item) => typeof item === 'string')
+        ? null
+        : 'a list of texts';
     case 'choice':
-      if (typeof value !== 'string' || !spec.choices.includes(value)) {
-        throw wrong(name, value, `one of ${spec.choices.join(', ')}`);
-      }
-      return value;
+      if (typeof value === 'string' && spec.choices.includes(value)) return null;
+      return `one of ${spec.choices.map((it) => (it === '' ? '""' : it)).join(', ')}`;
   }
 }
 
-function wrong(name: OptionName, value: OptionValue, wanted: string): ServingError {
-  const got = typeof value === 'string' ? `"${value}"` : String(value);
-  return new ServingError('INVALID_ARGUMENT', `--${name}: got ${got}, wanted ${wanted}`);
+function shown(value: unknown): string {
+  if (typeof value === 'string') return `"${value}"`;
+  return value !== null && typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+function checkValue(name: OptionName, spec: OptionSpec, value: OptionValue): OptionValue {
+  const problem = valueProblem(spec, value);
+  if (problem !== null) throw new ServingError('INVALID_ARGUMENT', `--${name}: ${problem}`);
+  return Array.isArray(value) ? Object.freeze([...value]) : value;
 }
 
 /** Checks that need more than one option; the texts are TensorFlow Serving's where it has them. */
@@ -127,6 +134,19 @@ function checkTogether(options: Options): void {
     fail(
       'Either configure server_options.tensorflow_session_parallelism or (server_options.tensorflow_intra_op_parallelism, server_options.tensorflow_inter_op_parallelism) separately. You cannot configure all.',
     );
+  }
+  const { adminPort, adminSocketPath } = options;
+  if (adminPort !== 0 && (adminPort === options.port || adminPort === options.restApiPort)) {
+    fail(`--admin_port is ${adminPort} like another port: they must differ`);
+  }
+  if (
+    adminSocketPath !== '' &&
+    [options.grpcSocketPath, options.restApiSocketPath].includes(adminSocketPath)
+  ) {
+    fail(`--admin_socket_path is ${adminSocketPath} like another socket: they must differ`);
+  }
+  if (options.useAltsCredentials && options.sslConfigFile !== '') {
+    fail('Either use_alts_credentials must be false or ssl_config_file must be empty.');
   }
   for (const argument of options.grpcChannelArguments) {
     if (!argument.includes('=')) {

@@ -1,11 +1,16 @@
+import { type ExampleInput, encodeExamples } from './codec/examples.js';
+import { messageType } from './codec/messages.js';
+import { printText } from './codec/text-format.js';
+import { Deferred } from './deferred.js';
 import { ServingError } from './errors.js';
+import { CLASSIFY, type Classification, type ExampleMethod, REGRESS } from './example-results.js';
 import { type LoadedModel, loadModel, type ModelInfo } from './native/model.js';
 import { runPredict } from './native/predict.js';
 import { openRuntime, runtimeInfo } from './native/runtime.js';
-import { nestedTensor } from './nested.js';
+import { type PredictInput, predictInputs } from './predict-inputs.js';
 import { findRuntime } from './runtime/find.js';
-import { DEFAULT_SIGNATURE, type Signature, type TensorSpec } from './signature.js';
-import { isNumericData, type NumericData, Tensor, tensor } from './tensor.js';
+import { DEFAULT_SIGNATURE, type Signature } from './signature.js';
+import { Tensor } from './tensor.js';
 
 /** How to load a SavedModel. */
 export interface LoadSavedModelOptions {
@@ -26,12 +31,6 @@ export interface LoadSavedModelOptions {
   inputShapeCheck?: 'auto' | 'strict' | 'off';
 }
 
-/** Numbers, booleans, strings or byte arrays, nested as deep as the tensor has dimensions. */
-export type NestedValue = number | bigint | boolean | string | Uint8Array | readonly NestedValue[];
-
-/** What an input may be: a tensor, a typed array (one dimension), or nested arrays of the signature's type. */
-export type PredictInput = Tensor | NumericData | NestedValue;
-
 /** How to call a model. */
 export interface PredictOptions {
   /** Default `serving_default`. */
@@ -40,6 +39,16 @@ export interface PredictOptions {
   signal?: AbortSignal;
   /** The outputs to fetch. Default: all. */
   outputs?: readonly string[];
+}
+
+/** How to ask a model about examples. */
+export interface ExampleOptions {
+  /** Default `serving_default`. */
+  signature?: string;
+  /** Features that all examples share; an example's own win. */
+  context?: ExampleInput;
+  /** Rejects the call when aborted. A run that has begun goes on unseen: TensorFlow cannot be interrupted. */
+  signal?: AbortSignal;
 }
 
 /**
@@ -103,36 +112,37 @@ export class SavedModel {
     inputs: Readonly<Record<string, PredictInput>>,
     options: PredictOptions = {},
   ): Promise<Record<string, Tensor>> {
-    if (this.#closed !== null) throw new ServingError('FAILED_PRECONDITION', 'the model is closed');
+    this.#checkOpen();
     const signature = this.#signature(options.signature ?? DEFAULT_SIGNATURE);
-    const { signal } = options;
-    if (signal?.aborted) throw aborted(signal);
-    const outputs = Object.keys(signature.outputs);
-    const wanted = options.outputs ?? outputs;
-    const positions = wanted.map((name) => position(signature, outputs, name));
-    const request = {
-      signature: signature.name,
-      inputs: feeds(signature, inputs),
-      outputs: options.outputs === undefined ? null : positions,
-    };
-    const tensors = await new Promise<Tensor[]>((resolve, reject) => {
-      const onAbort = (): void => {
-        cancel();
-        if (signal !== undefined) reject(aborted(signal));
-      };
-      const cancel = runPredict(this.#model, request, (failure, results) => {
-        signal?.removeEventListener('abort', onAbort);
-        if (failure === null) resolve(results);
-        else reject(failure);
-      });
-      signal?.addEventListener('abort', onAbort, { once: true });
-    });
-    const results: Record<string, Tensor> = {};
-    for (const [index, name] of wanted.entries()) {
-      const result = tensors[index];
-      if (result !== undefined) define(results, name, result);
-    }
-    return results;
+    if (options.signal?.aborted) throw aborted(options.signal);
+    const tensors = predictInputs(signature, inputs);
+    return this.#run(signature, tensors, options.outputs ?? null, options.signal);
+  }
+
+  /**
+   * Classifies examples, as `:classify` does: through a signature with the input `inputs` and the outputs `classes`, `scores` or both.
+   *
+   * @param examples objects of features, or serialized `tf.Example`s
+   * @returns for each example its pairs of label and score
+   * @throws {ServingError} `INVALID_ARGUMENT` the signature, an example or what the model answered does not fit, with TensorFlow
+   * Serving's text; otherwise as {@link predict}
+   */
+  classify(
+    examples: readonly ExampleInput[],
+    options: ExampleOptions = {},
+  ): Promise<Classification[][]> {
+    return this.#ask(CLASSIFY, examples, options);
+  }
+
+  /**
+   * Asks for one value an example, as `:regress` does: through a signature with the input `inputs` and the output `outputs`.
+   *
+   * @param examples objects of features, or serialized `tf.Example`s
+   * @returns one value for each example
+   * @throws {ServingError} as {@link classify}
+   */
+  regress(examples: readonly ExampleInput[], options: ExampleOptions = {}): Promise<Float32Array> {
+    return this.#ask(REGRESS, examples, options);
   }
 
   /** Refuses new calls; resolves when the last run has ended and the memory is free. Safe to call again. */
@@ -149,6 +159,74 @@ export class SavedModel {
   /** Closes and waits. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  async #ask<Result>(
+    method: ExampleMethod<Result>,
+    examples: readonly ExampleInput[],
+    options: ExampleOptions,
+  ): Promise<Result> {
+    this.#checkOpen();
+    const name = options.signature ?? DEFAULT_SIGNATURE;
+    const signature = this.signatures[name];
+    if (signature === undefined) {
+      throw new ServingError('INVALID_ARGUMENT', `No signature was found with the name: ${name}`);
+    }
+    const wanted = method.outputs(signature, () => this.#signatureText(name));
+    if (examples.length === 0) throw new ServingError('INVALID_ARGUMENT', 'Input is empty.');
+    if (options.signal?.aborted) throw aborted(options.signal);
+    const serialized = encodeExamples(examples, options.context);
+    const batch = [new Tensor('string', [serialized.length], serialized)];
+    const outputs = await this.#run(signature, batch, wanted, options.signal);
+    return method.results(outputs, serialized.length);
+  }
+
+  /** Runs a signature; `wanted` are names of its outputs, `null` for all. */
+  async #run(
+    signature: Signature,
+    inputs: readonly (Tensor | null)[],
+    wanted: readonly string[] | null,
+    signal: AbortSignal | undefined,
+  ): Promise<Record<string, Tensor>> {
+    const names = Object.keys(signature.outputs);
+    const positions = wanted?.map((name) => position(signature, names, name)) ?? null;
+    const request = { signature: signature.name, inputs, outputs: positions };
+    const answer = new Deferred<Tensor[]>();
+    let cancel = (): void => undefined;
+    const onAbort = (): void => {
+      cancel();
+      if (signal !== undefined) answer.reject(aborted(signal));
+    };
+    // Before the run, which a tiny model ends within the call: a long-lived signal must not keep listeners of settled calls.
+    signal?.addEventListener('abort', onAbort, { once: true });
+    let tensors: Tensor[];
+    try {
+      cancel = runPredict(this.#model, request, (failure, outputs) => {
+        if (failure === null) answer.resolve(outputs);
+        else answer.reject(failure);
+      });
+      tensors = await answer.promise;
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+    const results: Record<string, Tensor> = {};
+    for (const [index, name] of (wanted ?? names).entries()) {
+      const result = tensors[index];
+      if (result !== undefined) define(results, name, result);
+    }
+    return results;
+  }
+
+  #checkOpen(): void {
+    if (this.#closed !== null) throw new ServingError('FAILED_PRECONDITION', 'the model is closed');
+  }
+
+  /** A signature in protobuf's text format. */
+  #signatureText(name: string): string {
+    const map = messageType('tensorflow.serving.SignatureDefMap');
+    const definition = map.decode(this.#model.signatureDefMap()).signatureDef[name];
+    if (definition === undefined) return '';
+    return printText(messageType('tensorflow.SignatureDef'), definition);
   }
 
   #signature(name: string): Signature {
@@ -185,55 +263,6 @@ function position(signature: Signature, outputs: readonly string[], name: string
     'INVALID_ARGUMENT',
     `outputs: "${name}" is not an output of signature "${signature.name}" (it has: ${outputs.join(', ')})`,
   );
-}
-
-/** The inputs in the signature's order, as tensors; `null` where the signature's default stands in. */
-function feeds(
-  signature: Signature,
-  inputs: Readonly<Record<string, PredictInput>>,
-): (Tensor | null)[] {
-  const names = Object.keys(signature.inputs);
-  for (const name of Object.keys(inputs)) {
-    if (!names.includes(name)) {
-      throw new ServingError(
-        'INVALID_ARGUMENT',
-        `inputs.${name}: not an input of signature "${signature.name}" (it takes: ${names.join(', ')})`,
-      );
-    }
-  }
-  return Object.values(signature.inputs).map((spec) => {
-    const value = Object.hasOwn(inputs, spec.name) ? inputs[spec.name] : undefined;
-    if (value !== undefined) return feed(spec, value);
-    if (spec.hasDefault) return null;
-    throw new ServingError(
-      'INVALID_ARGUMENT',
-      `inputs.${spec.name}: missing (signature "${signature.name}" takes: ${names.join(', ')})`,
-    );
-  });
-}
-
-function feed(spec: TensorSpec, value: PredictInput): Tensor {
-  if (!(value instanceof Tensor)) {
-    // A byte array for a string input is one string.
-    const whole = isNumericData(value) && spec.dtype !== 'string';
-    return whole ? typed(spec, value) : nestedTensor(`inputs.${spec.name}`, spec.dtype, value);
-  }
-  if (value.dtype !== spec.dtype) {
-    throw new ServingError(
-      'INVALID_ARGUMENT',
-      `inputs.${spec.name}: expected ${spec.dtype}, got ${value.dtype}`,
-    );
-  }
-  return value;
-}
-
-function typed(spec: TensorSpec, value: NumericData): Tensor {
-  try {
-    return tensor(value, undefined, spec.dtype);
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    throw new ServingError('INVALID_ARGUMENT', `inputs.${spec.name}: ${text}`, { cause: error });
-  }
 }
 
 /**

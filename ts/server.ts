@@ -1,26 +1,29 @@
-import { lookup } from 'node:dns/promises';
-import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import type { ListenOn } from './acceptor.js';
+import type { AdminListeners, AdminSockets } from './admin-listeners.js';
 import { isServing } from './api/model-status.js';
 import { Deferred } from './deferred.js';
 import { ServingError } from './errors.js';
 import type { ListenerDependencies } from './listeners.js';
 import { createLogger, type Logger } from './logger.js';
 import { systemClock } from './manager/clock.js';
+import { ConfigPoller } from './manager/config-poll.js';
 import { failedForGood, type LoadSummary, loadError } from './manager/load-summary.js';
 import { ModelManager } from './manager/manager.js';
-import { defaultManagerOptions } from './manager/options.js';
+import type { ModelConfig } from './manager/model-config.js';
+import { ModelStores } from './manager/store/stores.js';
+import { managerOptions, storeOptions } from './manager-options.js';
 import { initialModels, type ServerModel } from './models.js';
 import { catalog, type ModelStatus } from './native/catalog.js';
 import { configurePool } from './native/infer-queue.js';
-import { bindListener, closeFd, type Listener } from './native/listener.js';
+import { closeFd } from './native/listener.js';
 import { loadModel } from './native/model.js';
 import { type RuntimeInfo, runtimeInfo } from './native/runtime.js';
 import { type Options, resolveOptions } from './options.js';
 import { findRuntime } from './runtime/find.js';
 import { openRuntimeAside } from './runtime-opener.js';
-import { sessionConfig } from './session-config.js';
+import { type SessionSettings, sessionSettings } from './session-config.js';
+import { type BoundSockets, bindSockets } from './sockets.js';
 
 export type { ServerModel } from './models.js';
 
@@ -85,7 +88,12 @@ class ModelServer implements Server {
   readonly #logger: Logger;
   #manager: ModelManager | null = null;
   #front: Front | null = null;
-  #bound: Listener[] = [];
+  #admin: AdminListeners | null = null;
+  #poller: ConfigPoller | null = null;
+  /** Reads the model config file again; null where the models come from elsewhere. */
+  readonly #reread: (() => Promise<readonly ModelConfig[] | null>) | null;
+  /** Descriptors that nobody listens on yet. */
+  #bound: readonly number[] = [];
   #started: Promise<void> | null = null;
   #stopped: Promise<void> | null = null;
   readonly #addresses = new Deferred<Addresses>();
@@ -101,6 +109,14 @@ class ModelServer implements Server {
     this.#warnings = warnings;
     this.#given = models;
     this.#logger = logger;
+    const file = models === undefined ? options.modelConfigFile : '';
+    this.#reread =
+      file === ''
+        ? null
+        : async () => {
+            const { rereadModelConfigFile } = await import('./manager/source/model-config.js');
+            return rereadModelConfigFile(file);
+          };
   }
 
   start(): Promise<void> {
@@ -136,23 +152,29 @@ class ModelServer implements Server {
   async #start(): Promise<void> {
     const options = this.#options;
     for (const warning of this.#warnings) this.#logger.warn({}, warning);
-    const sockets = await this.#bind();
+    // First, so that a port in use is told before TensorFlow is opened.
+    const sockets = await bindSockets(options);
+    this.#bound = sockets.bound;
     const runtime = this.#openRuntime();
     // Awaited below: until then a failure must not count as unhandled.
     runtime.catch(() => undefined);
     if (options.inferenceThreads > 0) configurePool({ threads: options.inferenceThreads });
     const configs = await initialModels(this.#given, options);
     this.#stopIfAsked();
-    const manager = this.#makeManager(runtime, await sessionConfig(options));
+    const session = await sessionSettings(options);
+    for (const warning of session.warnings) this.#logger.warn({}, warning);
+    const manager = this.#makeManager(runtime, session);
     manager.start(configs);
+    this.#poll(manager);
     if (options.listenAfterLoad) {
       await runtime;
       this.#requireOne(await manager.initialLoad());
     }
     this.#stopIfAsked();
     this.#front = await this.#open(sockets);
-    const { port, restApiPort } = options;
-    this.#logger.info({ grpc: port, rest: restApiPort }, 'listening');
+    this.#admin = await this.#openAdmin(sockets.admin, manager);
+    const { port, restApiPort, adminPort } = options;
+    this.#logger.info({ grpc: port, rest: restApiPort, admin: adminPort }, 'listening');
     await runtime;
     // Whoever waits for the lines TensorFlow Serving logs sends its first request right after them.
     await Promise.race([firstOutcomes(manager), manager.initialLoad()]);
@@ -162,23 +184,6 @@ class ModelServer implements Server {
     this.#requireOne(await manager.initialLoad());
     this.#stopIfAsked();
     catalog.setReady(true);
-  }
-
-  /** Binds the ports first, so that one in use is told before TensorFlow is opened. */
-  async #bind(): Promise<{ rest: ListenOn[]; grpc: ListenOn[] }> {
-    const { port, restApiPort, grpcSocketPath, restApiSocketPath } = this.#options;
-    const host = await address(this.#options.host);
-    const on = (wanted: number, path: string): ListenOn[] => {
-      const list: ListenOn[] = [];
-      if (wanted !== 0) {
-        const listener = bind(host, wanted);
-        this.#bound.push(listener);
-        list.push({ fd: listener.fd, path: null });
-      }
-      if (path !== '') list.push({ fd: null, path });
-      return list;
-    };
-    return { grpc: on(port, grpcSocketPath), rest: on(restApiPort, restApiSocketPath) };
   }
 
   async #openRuntime(): Promise<RuntimeInfo> {
@@ -194,8 +199,7 @@ class ModelServer implements Server {
     return info;
   }
 
-  #makeManager(runtime: Promise<RuntimeInfo>, configProto: Uint8Array | null): ModelManager {
-    const options = this.#options;
+  #makeManager(runtime: Promise<RuntimeInfo>, session: SessionSettings): ModelManager {
     this.#manager = new ModelManager({
       catalog,
       // Versions are found and their states told while the library is still being opened.
@@ -205,33 +209,27 @@ class ModelServer implements Server {
       },
       clock: systemClock,
       logger: this.#logger,
-      options: {
-        ...defaultManagerOptions,
-        fileSystemPollWaitSeconds: options.fileSystemPollWaitSeconds,
-        maxNumLoadRetries: options.maxNumLoadRetries,
-        loadRetryIntervalMicros: options.loadRetryIntervalMicros,
-        numLoadThreads: options.numLoadThreads,
-        allowVersionLabelsForUnavailableModels: options.allowVersionLabelsForUnavailableModels,
-        savedModelTags: options.savedModelTags,
-        configProto,
-        inputShapeCheck: options.inputShapeCheck,
-      },
+      options: managerOptions(this.#options, session),
+      stores: new ModelStores(storeOptions(this.#options)),
+      requestCounts: () =>
+        new Map(catalog.counters().map((it) => [it.name, it.inlineRuns + it.pooledRuns])),
     });
     return this.#manager;
   }
 
-  async #open(sockets: { rest: ListenOn[]; grpc: ListenOn[] }): Promise<Front> {
+  async #open({ rest, grpc }: BoundSockets): Promise<Front> {
     const common = {
       options: this.#options,
-      sockets,
+      sockets: { rest, grpc },
       reload: (config: Buffer) => this.#reload(config),
+      demand: (name: string) => this.#running().demand(name),
       logger: this.#logger,
     };
     const count = workerCount(this.#options);
     if (count === 1) {
       const { Listeners } = await import('./listeners.js');
       // The listeners own the descriptors from here on.
-      this.#bound = [];
+      this.#disown([...rest, ...grpc]);
       const own: ListenerDependencies = { ...common, balance: null };
       return Listeners.start(own);
     }
@@ -239,7 +237,7 @@ class ModelServer implements Server {
     const onCrash = (error: Error): void => this.#broken.reject(error);
     const workers = await Workers.start({ ...common, count, onCrash });
     // They have duplicates; one that stayed open here would take connections that nobody accepts.
-    this.#closeBound();
+    for (const fd of this.#disown([...rest, ...grpc])) closeFd(fd);
     return workers;
   }
 
@@ -266,9 +264,40 @@ class ModelServer implements Server {
     ]);
     const config = messageType('tensorflow.serving.ModelServerConfig').decode(bytes);
     const configs = reloadedConfigs(config);
-    if (this.#manager === null) throw new ServingError('UNAVAILABLE', 'the server is starting');
-    const failure = loadError(await this.#manager.apply(configs), 'model(s)');
+    const failure = loadError(await this.#running().apply(configs), 'model(s)');
     if (failure !== null) throw failure;
+  }
+
+  #running(): ModelManager {
+    if (this.#manager === null) throw new ServingError('UNAVAILABLE', 'the server is starting');
+    return this.#manager;
+  }
+
+  /** Reads the model config file again and again, where there is one and it was asked for. */
+  #poll(manager: ModelManager): void {
+    const read = this.#reread;
+    const waitSeconds = this.#options.modelConfigFilePollWaitSeconds;
+    if (read === null || waitSeconds === 0) return;
+    this.#poller = new ConfigPoller({
+      clock: systemClock,
+      logger: this.#logger,
+      waitSeconds,
+      read,
+      current: () => manager.configs(),
+      apply: (configs) => manager.apply(configs),
+    });
+    this.#poller.start();
+  }
+
+  async #openAdmin(on: AdminSockets, manager: ModelManager): Promise<AdminListeners | null> {
+    if (on.sockets.length === 0) return null;
+    const [{ Admin }, { AdminListeners }] = await Promise.all([
+      import('./api/admin/admin.js'),
+      import('./admin-listeners.js'),
+    ]);
+    const admin = new Admin({ manager: () => manager, reread: this.#reread });
+    this.#disown(on.sockets);
+    return AdminListeners.start(admin, on, this.#logger);
   }
 
   #requireOne(summary: LoadSummary): void {
@@ -286,14 +315,23 @@ class ModelServer implements Server {
     const deadlineMs = this.#options.drainTimeoutSeconds * 1000;
     const until = performance.now() + deadlineMs;
     catalog.setReady(false);
+    this.#poller?.stop();
+    await this.#admin?.stop();
     await this.#front?.stop(deadlineMs);
     // Models may still be busy with what was cut off above; a moment is enough for the others.
     await this.#manager?.stop(Math.max(1000, until - performance.now()));
     this.#closeBound();
   }
 
+  /** Gives the descriptors of sockets away; returns them. */
+  #disown(sockets: readonly ListenOn[]): number[] {
+    const fds = sockets.flatMap((on) => (on.path === null ? [on.fd] : []));
+    this.#bound = this.#bound.filter((fd) => !fds.includes(fd));
+    return fds;
+  }
+
   #closeBound(): void {
-    for (const { fd } of this.#bound) closeFd(fd);
+    for (const fd of this.#bound) closeFd(fd);
     this.#bound = [];
   }
 }
@@ -316,28 +354,6 @@ function firstOutcomes(manager: ModelManager): Promise<void> {
     for (const event of ['loaded', 'failed', 'source'] as const) manager.events.on(event, later);
     look();
   });
-}
-
-/** The IP address to bind for a host name or address. */
-async function address(host: string): Promise<string> {
-  if (isIP(host) !== 0) return host;
-  try {
-    return (await lookup(host)).address;
-  } catch (cause) {
-    const message = `--host: got "${host}", wanted an IP address or a name that resolves to one`;
-    throw new ServingError('INVALID_ARGUMENT', message, { cause });
-  }
-}
-
-/** Binds `host`; where there is no IPv6, "any address" means any IPv4 address. */
-function bind(host: string, port: number): Listener {
-  try {
-    return bindListener({ host, port });
-  } catch (error) {
-    const isInUse = error instanceof ServingError && error.code !== 'INVALID_ARGUMENT';
-    if (host !== '::' || (isInUse && /in use/.test((error as Error).message))) throw error;
-    return bindListener({ host: '0.0.0.0', port });
-  }
 }
 
 /**

@@ -1,135 +1,22 @@
+import { type DType, dtypeLayout, type Layout, type NumericData } from './dtype.js';
 import { ServingError } from './errors.js';
+import { bfloat16Bits, halfBits, halfValue } from './float16.js';
 
-/** TensorFlow's numbers of the element types, by TensorFlow's own lower-case names. */
-const DTYPE_NUMBERS = {
-  float: 1,
-  double: 2,
-  int32: 3,
-  uint8: 4,
-  int16: 5,
-  int8: 6,
-  string: 7,
-  complex64: 8,
-  int64: 9,
-  bool: 10,
-  qint8: 11,
-  quint8: 12,
-  qint32: 13,
-  bfloat16: 14,
-  qint16: 15,
-  quint16: 16,
-  uint16: 17,
-  complex128: 18,
-  half: 19,
-  resource: 20,
-  variant: 21,
-  uint32: 22,
-  uint64: 23,
-  float8_e5m2: 24,
-  float8_e4m3fn: 25,
-  float8_e4m3fnuz: 26,
-  float8_e4m3b11fnuz: 27,
-  float8_e5m2fnuz: 28,
-  int4: 29,
-  uint4: 30,
-  int2: 31,
-  uint2: 32,
-  float4_e2m1fn: 33,
-} as const;
-
-/** An element type, by TensorFlow's lower-case name: `float` is 32 bits, `double` 64, `half` 16. */
-export type DType = keyof typeof DTYPE_NUMBERS;
-
-/**
- * The arrays that hold a tensor's elements.
- *
- * `bool` is a `Uint8Array` of 0 and 1; `half` and `bfloat16` are the raw 16 bits; complex numbers are (real, imaginary)
- * pairs; types without an array of their own are raw bytes.
- */
-export type NumericData =
-  | Float32Array
-  | Float64Array
-  | Int8Array
-  | Uint8Array
-  | Int16Array
-  | Uint16Array
-  | Int32Array
-  | Uint32Array
-  | BigInt64Array
-  | BigUint64Array;
+export { type DType, dtypeLayout, dtypeNumber, dtypeOf, type NumericData } from './dtype.js';
 
 /** What a tensor holds: numbers as a typed array, or strings. */
 export type TensorData = NumericData | readonly string[];
 
-type NumericConstructor = {
-  new (buffer: ArrayBufferLike, byteOffset?: number, length?: number): NumericData;
-  new (length: number): NumericData;
-  readonly BYTES_PER_ELEMENT: number;
-};
+/** JavaScript's own array of halves (Node 24 and newer). */
+export type Float16Data = ArrayBufferView & { readonly [Symbol.toStringTag]: 'Float16Array' };
 
-interface Layout {
-  readonly array: NumericConstructor;
-  /** Array elements a tensor element takes: 2 for complex numbers. */
-  readonly lanes: number;
-}
-
-const layout = (array: NumericConstructor, lanes = 1): Layout => ({ array, lanes });
-
-const LAYOUTS: Readonly<Partial<Record<DType, Layout>>> = {
-  float: layout(Float32Array),
-  double: layout(Float64Array),
-  int32: layout(Int32Array),
-  uint8: layout(Uint8Array),
-  int16: layout(Int16Array),
-  int8: layout(Int8Array),
-  complex64: layout(Float32Array, 2),
-  int64: layout(BigInt64Array),
-  bool: layout(Uint8Array),
-  qint8: layout(Int8Array),
-  quint8: layout(Uint8Array),
-  qint32: layout(Int32Array),
-  bfloat16: layout(Uint16Array),
-  qint16: layout(Int16Array),
-  quint16: layout(Uint16Array),
-  uint16: layout(Uint16Array),
-  complex128: layout(Float64Array, 2),
-  half: layout(Uint16Array),
-  uint32: layout(Uint32Array),
-  uint64: layout(BigUint64Array),
-  float8_e5m2: layout(Uint8Array),
-  float8_e4m3fn: layout(Uint8Array),
-  float8_e4m3fnuz: layout(Uint8Array),
-  float8_e4m3b11fnuz: layout(Uint8Array),
-  float8_e5m2fnuz: layout(Uint8Array),
-  int4: layout(Int8Array),
-  uint4: layout(Uint8Array),
-};
-
-const NAMES = new Map<number, DType>(
-  (Object.entries(DTYPE_NUMBERS) as [DType, number][]).map(([name, number]) => [number, name]),
-);
-
-/** TensorFlow's number of an element type. */
-export function dtypeNumber(dtype: DType): number {
-  return DTYPE_NUMBERS[dtype];
-}
-
-/** The element type TensorFlow numbers `number`; a reference type (number + 100) counts as what it refers to. */
-export function dtypeOf(number: number): DType {
-  const name = NAMES.get(number > 100 ? number - 100 : number);
-  if (name === undefined) {
-    throw new ServingError('INVALID_ARGUMENT', `dtype ${number}: not a TensorFlow element type`);
-  }
-  return name;
-}
-
-/** The array type and element width of a dtype; `null` for string, resource and variant. */
-export function dtypeLayout(dtype: DType): Layout | null {
-  return LAYOUTS[dtype] ?? null;
-}
+/** What {@link tensor} takes as numbers. */
+export type NumericSource = NumericData | Uint8ClampedArray | Float16Data;
 
 /** The element type a typed array stands for when none is named. */
-function impliedDType(data: NumericData): DType {
+function impliedDType(data: NumericSource): DType {
+  if (isFloat16(data)) return 'half';
+  if (data instanceof Uint8ClampedArray) return 'uint8';
   if (data instanceof Float32Array) return 'float';
   if (data instanceof Float64Array) return 'double';
   if (data instanceof Int32Array) return 'int32';
@@ -152,6 +39,10 @@ export function elementCount(shape: readonly number[]): number {
 /** True for the typed arrays tensors are made of (a `Buffer` counts as a `Uint8Array`). */
 export function isNumericData(value: unknown): value is NumericData {
   return ArrayBuffer.isView(value) && !(value instanceof DataView);
+}
+
+function isFloat16(data: NumericSource): data is Float16Data {
+  return data[Symbol.toStringTag] === 'Float16Array';
 }
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -251,7 +142,7 @@ export class Tensor {
         `toFloat32(): expected half, bfloat16 or float, got ${this.dtype}`,
       );
     }
-    if (this.dtype === 'half') return Float32Array.from(numbers, halfToNumber);
+    if (this.dtype === 'half') return Float32Array.from(numbers, halfValue);
     const wide = new Uint32Array(numbers.length);
     for (let i = 0; i < numbers.length; i += 1) wide[i] = (numbers[i] ?? 0) << 16;
     return new Float32Array(wide.buffer);
@@ -273,16 +164,6 @@ export class Tensor {
     };
     return build(0);
   }
-}
-
-/** The value of IEEE 754 half-precision bits. */
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : Number.NaN;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
 function checkShape(shape: readonly number[], elements: number): void {
@@ -307,37 +188,42 @@ function checkShape(shape: readonly number[], elements: number): void {
  * Makes a tensor of row-major data.
  *
  * The data is not copied: a tensor given to `predict` must not be written to, nor its memory transferred to another
- * thread, until the call settles.
+ * thread, until the call settles. Floats for `half` and `bfloat16` are the exception: they are rounded, to the nearest value
+ * with ties to even, into memory of the tensor's own.
  *
- * @param data a typed array, or strings (UTF-8) and byte arrays for a `string` tensor
+ * @param data a typed array, or strings (UTF-8) and byte arrays for a `string` tensor. `half` and `bfloat16` are their bits as a
+ * `Uint16Array` (or a `Float16Array`), or floats; a `Uint8Array` is the raw bytes of any dtype, little-endian
  * @param shape dimensions; one dimension of the data's length when left out
  * @param dtype wanted where the array does not tell: `half`, `bfloat16`, `bool`, quantised and complex types
  * @throws {ServingError} `INVALID_ARGUMENT` when shape, dtype and data do not fit
  */
 export function tensor(
-  data: NumericData | readonly (string | Uint8Array)[],
+  data: NumericSource | readonly (string | Uint8Array)[],
   shape?: readonly number[],
   dtype?: DType,
 ): Tensor {
-  if (!isNumericData(data)) {
-    if (dtype !== undefined && dtype !== 'string') {
+  if (isNumericData(data)) return numericTensor(data, shape, dtype);
+  if (dtype !== undefined && dtype !== 'string') {
+    throw new ServingError(
+      'INVALID_ARGUMENT',
+      `tensor of ${dtype}: expected a typed array, got a list`,
+    );
+  }
+  for (const element of data as readonly unknown[]) {
+    if (typeof element !== 'string' && !(element instanceof Uint8Array)) {
       throw new ServingError(
         'INVALID_ARGUMENT',
-        `tensor of ${dtype}: expected a typed array, got a list`,
+        `tensor of string: expected strings or byte arrays, got ${typeof element}`,
       );
     }
-    for (const element of data) {
-      if (typeof element !== 'string' && !(element instanceof Uint8Array)) {
-        throw new ServingError(
-          'INVALID_ARGUMENT',
-          `tensor of string: expected strings or byte arrays, got ${typeof element}`,
-        );
-      }
-    }
-    const dims = shape ?? [data.length];
-    checkShape(dims, data.length);
-    return new Tensor('string', Object.freeze([...dims]), data);
   }
+  const strings = data as readonly (string | Uint8Array)[];
+  const dims = shape ?? [strings.length];
+  checkShape(dims, strings.length);
+  return new Tensor('string', Object.freeze([...dims]), strings);
+}
+
+function numericTensor(data: NumericSource, shape?: readonly number[], dtype?: DType): Tensor {
   const type = dtype ?? impliedDType(data);
   const form = dtypeLayout(type);
   if (form === null) {
@@ -346,17 +232,31 @@ export function tensor(
       `tensor of ${type}: cannot be made of a typed array`,
     );
   }
-  const raw = data instanceof Uint8Array && form.array !== Uint8Array;
-  if (!raw && !(data instanceof form.array)) {
-    throw new ServingError(
-      'INVALID_ARGUMENT',
-      `tensor of ${type}: expected ${form.array.name} or Uint8Array, got ${data.constructor.name}`,
-    );
-  }
-  const numbers = raw ? viewAs(data, type, form) : data;
+  const numbers = elements(data, type, form);
   const dims = shape ?? [numbers.length / form.lanes];
   checkShape(dims, numbers.length / form.lanes);
   return new Tensor(type, Object.freeze([...dims]), numbers);
+}
+
+/** The data as the array of `dtype`. */
+function elements(data: NumericSource, dtype: DType, form: Layout): NumericData {
+  if (data instanceof form.array) return data;
+  const { buffer, byteOffset, byteLength } = data;
+  if (dtype === 'half' && isFloat16(data)) {
+    return new Uint16Array(buffer, byteOffset, byteLength / 2);
+  }
+  if (data instanceof Uint8Array) return viewAs(data, dtype, form);
+  if (data instanceof Uint8ClampedArray && form.array === Uint8Array) {
+    return new Uint8Array(buffer, byteOffset, byteLength);
+  }
+  if (data instanceof Float32Array || data instanceof Float64Array) {
+    if (dtype === 'half') return Uint16Array.from(data, halfBits);
+    if (dtype === 'bfloat16') return Uint16Array.from(data, bfloat16Bits);
+  }
+  throw new ServingError(
+    'INVALID_ARGUMENT',
+    `tensor of ${dtype}: expected ${form.array.name} or Uint8Array, got ${data.constructor.name}`,
+  );
 }
 
 /** Raw bytes as the array of `dtype`: a view where their alignment allows it, else a copy. */

@@ -18,14 +18,19 @@ export interface WorkerData {
 /** What the main thread tells a worker. */
 export type ToWorker =
   | { readonly kind: 'stop'; readonly deadlineMs: number }
-  | { readonly kind: 'reloaded'; readonly id: number; readonly failure: Failure | null };
+  | { readonly kind: 'done'; readonly id: number; readonly failure: Failure | null };
 
 /** What a worker tells the main thread: the few things that change the server go through it. */
 export type FromWorker =
   | { readonly kind: 'listening' }
   | { readonly kind: 'failed'; readonly failure: Failure }
-  | { readonly kind: 'reload'; readonly id: number; readonly config: Uint8Array }
+  | { readonly kind: 'ask'; readonly id: number; readonly ask: Ask }
   | { readonly kind: 'stopped' };
+
+/** What only the main thread can do. */
+export type Ask =
+  | { readonly kind: 'reload'; readonly config: Uint8Array }
+  | { readonly kind: 'demand'; readonly name: string };
 
 /** An error on its way between threads. */
 export interface Failure {
@@ -42,7 +47,7 @@ export function toFailure(error: unknown): Failure {
 /** A worker's end of the line to the main thread. */
 class MainThread {
   readonly #port: MessagePort;
-  readonly #reloads = new Map<number, (failure: Failure | null) => void>();
+  readonly #asked = new Map<number, (failure: Failure | null) => void>();
   #next = 1;
 
   constructor(port: MessagePort) {
@@ -53,20 +58,20 @@ class MainThread {
     this.#port.postMessage(message);
   }
 
-  reload(config: Buffer): Promise<void> {
+  ask(ask: Ask): Promise<void> {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
-      this.#reloads.set(id, (failure) => {
+      this.#asked.set(id, (failure) => {
         if (failure === null) resolve();
         else reject(new ServingError(failure.code, failure.message));
       });
-      this.say({ kind: 'reload', id, config: new Uint8Array(config) });
+      this.say({ kind: 'ask', id, ask });
     });
   }
 
-  reloaded(id: number, failure: Failure | null): void {
-    this.#reloads.get(id)?.(failure);
-    this.#reloads.delete(id);
+  done(id: number, failure: Failure | null): void {
+    this.#asked.get(id)?.(failure);
+    this.#asked.delete(id);
   }
 }
 
@@ -77,13 +82,14 @@ async function run(port: MessagePort, data: WorkerData): Promise<void> {
   const listeners = await Listeners.start({
     options,
     sockets: { rest: data.rest, grpc: data.grpc },
-    reload: (config) => main.reload(config),
+    reload: (config) => main.ask({ kind: 'reload', config: new Uint8Array(config) }),
+    demand: (name) => main.ask({ kind: 'demand', name }),
     logger: logger.child({ worker: data.index }),
     balance: new Balance(data.balance, data.index),
   });
   port.on('message', (message: ToWorker) => {
-    if (message.kind === 'reloaded') {
-      main.reloaded(message.id, message.failure);
+    if (message.kind === 'done') {
+      main.done(message.id, message.failure);
       return;
     }
     void listeners.stop(message.deadlineMs).finally(() => {

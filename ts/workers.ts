@@ -1,11 +1,12 @@
 import { Worker } from 'node:worker_threads';
 import type { ReloadConfig } from './api/grpc/model-service.js';
+import type { DemandModel } from './api/infer.js';
 import { ServingError } from './errors.js';
 import type { Sockets } from './listeners.js';
 import type { Logger } from './logger.js';
 import { dupFd } from './native/listener.js';
 import type { Options } from './options.js';
-import { type FromWorker, type ToWorker, toFailure, type WorkerData } from './worker.js';
+import { type Ask, type FromWorker, type ToWorker, toFailure, type WorkerData } from './worker.js';
 
 /** What the workers need of the main thread. */
 export interface WorkersDependencies {
@@ -13,6 +14,7 @@ export interface WorkersDependencies {
   readonly count: number;
   readonly sockets: Sockets;
   readonly reload: ReloadConfig;
+  readonly demand: DemandModel;
   readonly logger: Logger;
   /** A worker ended by itself, which is a defect. */
   readonly onCrash: (error: Error) => void;
@@ -72,7 +74,7 @@ class Thread {
       this.#worker.on('message', (message: FromWorker) => {
         if (message.kind === 'listening') resolve();
         else if (message.kind === 'stopped') stopped();
-        else if (message.kind === 'reload') this.#reload(dependencies.reload, message);
+        else if (message.kind === 'ask') this.#answer(dependencies, message);
         else reject(new ServingError(message.failure.code, message.failure.message));
       });
       this.#worker.on('error', (error) => {
@@ -94,10 +96,11 @@ class Thread {
     await this.#stopped;
   }
 
-  #reload(reload: ReloadConfig, { id, config }: { id: number; config: Uint8Array }): void {
-    reload(Buffer.from(config)).then(
-      () => this.#say({ kind: 'reloaded', id, failure: null }),
-      (error: unknown) => this.#say({ kind: 'reloaded', id, failure: toFailure(error) }),
+  #answer({ reload, demand }: WorkersDependencies, { id, ask }: { id: number; ask: Ask }): void {
+    const done = ask.kind === 'reload' ? reload(Buffer.from(ask.config)) : demand(ask.name);
+    done.then(
+      () => this.#say({ kind: 'done', id, failure: null }),
+      (error: unknown) => this.#say({ kind: 'done', id, failure: toFailure(error) }),
     );
   }
 

@@ -1,94 +1,14 @@
-import { type AddressInfo, createServer, type Server } from 'node:net';
-import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
-import { afterEach, describe, expect, it } from 'vitest';
-import { GrpcServer, type GrpcSettings } from '../../ts/api/grpc/server.js';
-import { Inference } from '../../ts/api/infer.js';
-import { messageType, ServingStatus } from '../../ts/codec/messages.js';
+import type { ServiceError } from '@grpc/grpc-js';
+import { describe, expect, it } from 'vitest';
+import { messageType } from '../../ts/codec/messages.js';
 import { ServingError } from '../../ts/errors.js';
 import { FakeEngine, fakeCatalog, versionStatus } from './fakes.js';
+import { call, failure, identity, start } from './grpc-support.js';
 
 const PREDICT = '/tensorflow.serving.PredictionService/Predict';
 const METADATA = '/tensorflow.serving.PredictionService/GetModelMetadata';
 const STATUS = '/tensorflow.serving.ModelService/GetModelStatus';
 const RELOAD = '/tensorflow.serving.ModelService/HandleReloadConfigRequest';
-
-const identity = (bytes: Buffer): Buffer => bytes;
-const cleanUp: (() => Promise<void>)[] = [];
-
-afterEach(async () => {
-  for (const work of cleanUp.splice(0)) await work();
-});
-
-interface Started {
-  readonly client: Client;
-  readonly server: GrpcServer;
-  readonly reloads: Buffer[];
-}
-
-async function start(
-  options: {
-    engine?: FakeEngine;
-    catalog?: ReturnType<typeof fakeCatalog>;
-    settings?: Partial<GrpcSettings>;
-    reload?: (config: Buffer) => Promise<void>;
-  } = {},
-): Promise<Started> {
-  const reloads: Buffer[] = [];
-  const server = new GrpcServer({
-    inference: new Inference(options.engine ?? new FakeEngine()),
-    catalog: options.catalog ?? fakeCatalog(),
-    reload:
-      options.reload ??
-      (async (config) => {
-        reloads.push(config);
-      }),
-    settings: {
-      maxMessageBytes: 1024 * 1024,
-      channelArguments: [],
-      health: true,
-      reflection: true,
-      session: false,
-      ...options.settings,
-    },
-  });
-  const acceptor: Server = createServer((socket) => server.accept(socket));
-  await new Promise<void>((resolve) => acceptor.listen(0, '127.0.0.1', () => resolve()));
-  const { port } = acceptor.address() as AddressInfo;
-  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
-  cleanUp.push(async () => {
-    client.close();
-    acceptor.close();
-    await server.stop(1000);
-  });
-  return { client, server, reloads };
-}
-
-function call(client: Client, path: string, body: Uint8Array, deadline?: number): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    client.makeUnaryRequest(
-      path,
-      identity,
-      identity,
-      Buffer.from(body),
-      { deadline: deadline ?? Date.now() + 10_000 },
-      (error: ServiceError | null, reply?: Buffer) => {
-        if (error !== null) reject(error);
-        else resolve(reply as Buffer);
-      },
-    );
-  });
-}
-
-/** The code and text an RPC fails with. */
-async function failure(client: Client, path: string, body: Uint8Array): Promise<[number, string]> {
-  try {
-    await call(client, path, body);
-  } catch (error) {
-    const { code, details } = error as ServiceError;
-    return [code, details];
-  }
-  throw new Error('the call succeeded');
-}
 
 describe('inference over gRPC', () => {
   it.each([
@@ -327,98 +247,6 @@ describe('HandleReloadConfigRequest', () => {
       'Illegal to list model m multiple times in config list',
     ]);
   });
-});
-
-describe('health', () => {
-  const request = messageType('grpc.health.v1.HealthCheckRequest');
-  const response = messageType('grpc.health.v1.HealthCheckResponse');
-  const CHECK = '/grpc.health.v1.Health/Check';
-
-  it('knows the server, its services and every model', async () => {
-    const catalog = fakeCatalog([
-      { name: 'up', versions: [versionStatus(1n)], labels: [] },
-      { name: 'down', versions: [versionStatus(1n, { state: 'LOADING' })], labels: [] },
-    ]);
-    const { client } = await start({ catalog });
-    const check = async (service: string) =>
-      response.decode(await call(client, CHECK, request.encode({ service }))).status;
-    expect(await check('')).toBe(ServingStatus.SERVING);
-    expect(await check('tensorflow.serving.PredictionService')).toBe(ServingStatus.SERVING);
-    expect(await check('up')).toBe(ServingStatus.SERVING);
-    expect(await check('down')).toBe(ServingStatus.NOT_SERVING);
-    catalog.isReady = false;
-    expect(await check('')).toBe(ServingStatus.NOT_SERVING);
-    expect((await failure(client, CHECK, request.encode({ service: 'none' })))[0]).toBe(5);
-  });
-
-  it('Watch sends the state at once and again when it changes', async () => {
-    const catalog = fakeCatalog();
-    catalog.isReady = false;
-    const { client } = await start({ catalog });
-    const stream = client.makeServerStreamRequest(
-      '/grpc.health.v1.Health/Watch',
-      identity,
-      identity,
-      request.encode({ service: '' }),
-    );
-    const states: number[] = [];
-    stream.on('data', (reply: Buffer) => states.push(response.decode(reply).status));
-    stream.on('error', () => undefined);
-    await expect.poll(() => states).toEqual([ServingStatus.NOT_SERVING]);
-    catalog.isReady = true;
-    await expect.poll(() => states).toEqual([ServingStatus.NOT_SERVING, ServingStatus.SERVING]);
-    stream.cancel();
-  });
-});
-
-describe('reflection', () => {
-  const request = messageType('grpc.reflection.v1.ServerReflectionRequest');
-  const response = messageType('grpc.reflection.v1.ServerReflectionResponse');
-
-  function ask(
-    client: Client,
-    scope: string,
-    bytes: Buffer,
-  ): Promise<ReturnType<typeof response.decode>> {
-    return new Promise((resolve, reject) => {
-      const stream = client.makeBidiStreamRequest(
-        `/${scope}.ServerReflection/ServerReflectionInfo`,
-        identity,
-        identity,
-      );
-      stream.on('data', (reply: Buffer) => resolve(response.decode(reply)));
-      stream.on('error', reject);
-      stream.write(bytes);
-      stream.end();
-    });
-  }
-
-  it.each(['grpc.reflection.v1', 'grpc.reflection.v1alpha'])(
-    '%s lists services and finds files',
-    async (scope) => {
-      const { client } = await start();
-      const list = await ask(client, scope, request.encode({ listServices: '*' }));
-      expect(list.listServicesResponse?.service.map(({ name }) => name)).toEqual([
-        'tensorflow.serving.PredictionService',
-        'tensorflow.serving.ModelService',
-        'grpc.health.v1.Health',
-        'grpc.reflection.v1.ServerReflection',
-        'grpc.reflection.v1alpha.ServerReflection',
-      ]);
-      for (const { name } of list.listServicesResponse?.service ?? []) {
-        const file = await ask(client, scope, request.encode({ fileContainingSymbol: name }));
-        expect(file.fileDescriptorResponse?.fileDescriptorProto.length, name).toBeGreaterThan(0);
-      }
-      const method = await ask(
-        client,
-        scope,
-        request.encode({ fileContainingSymbol: 'tensorflow.serving.PredictionService.Predict' }),
-      );
-      expect(method.fileDescriptorResponse?.fileDescriptorProto.length).toBeGreaterThan(5);
-      const unknown = await ask(client, scope, request.encode({ fileContainingSymbol: 'no.Such' }));
-      expect(unknown.errorResponse).toEqual({ errorCode: 5, errorMessage: 'not found' });
-    },
-  );
 });
 
 it('stopping waits for running calls and refuses new ones', async () => {

@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { banner } from '../../ts/cli/banner.js';
-import { describe as describeModel, sampleRequest } from '../../ts/cli/inspect.js';
+import { describe as describeModel } from '../../ts/cli/inspect.js';
 import { withSignature } from '../../ts/cli/predict.js';
 import { makeProgram } from '../../ts/cli/program.js';
 import { describeSavedModel, modelFolder } from '../../ts/cli/saved-model-file.js';
+import { sampleRequest } from '../../ts/codec/sample-request.js';
 import { OPTION_NAMES } from '../../ts/options.js';
 import type { Server } from '../../ts/server.js';
 import { versionStatus } from '../api/fakes.js';
@@ -137,7 +138,10 @@ describe('inspect', () => {
       instances: [{ b64: 'AA==' }],
     });
     expect(request('echo', 'scalar_bool')).toEqual({ signature_name: 'scalar_bool', inputs: true });
-    expect(request('echo', 'any_rank')).toEqual({ signature_name: 'any_rank', inputs: 1 });
+    expect(request('echo', 'any_rank')).toEqual({
+      signature_name: 'any_rank',
+      instances: [1],
+    });
     const { instances } = request('image') as { instances: number[][][][] };
     expect([instances[0]?.length, instances[0]?.[0]?.length, instances[0]?.[0]?.[0]]).toEqual([
       28,

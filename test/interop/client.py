@@ -1,10 +1,12 @@
 """The reference Python client against a running server: each check prints one JSON line.
 
-usage: client.py --rest URL --grpc HOST:PORT [CHECK ...]
+usage: client.py --rest URL --grpc HOST:PORT --config FILE [CHECK ...]
 
-Servers under test serve the models of test/fixtures: half_plus_two (versions 1 and 2, labels stable and canary), half_plus_three, multi, strings.
+Servers under test serve the models of test/fixtures: half_plus_two (versions 1 and 2, labels stable and canary), half_plus_three, multi, strings,
+from the ModelServerConfig in FILE.
 """
 import argparse
+import gzip
 import json
 import os
 import sys
@@ -16,11 +18,13 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 import grpc
 import numpy as np
 import tensorflow as tf
+from google.protobuf import text_format
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
     get_model_status_pb2,
     inference_pb2,
+    model_management_pb2,
     model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
@@ -32,8 +36,9 @@ AUTHORIZATION = (("authorization", "Bearer of-no-consequence"),)
 
 
 class Client:
-    def __init__(self, rest, address):
+    def __init__(self, rest, address, config):
         self.rest = rest
+        self.config = config
         self.channel = grpc.insecure_channel(address)
         self.prediction = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)
         self.models = model_service_pb2_grpc.ModelServiceStub(self.channel)
@@ -132,6 +137,13 @@ def predict_metadata_with_call(client):
     return {"y": tf.make_ndarray(response.outputs["y"]).tolist(), "code": call.code().name}
 
 
+def predict_gzip(client):
+    values = np.ones(10_000, np.float32)
+    request = predict_request("half_plus_two", {"x": values})
+    response, call = client.prediction.Predict.with_call(request, TIMEOUT_S, compression=grpc.Compression.Gzip)
+    return {"equal": bool(np.array_equal(tf.make_ndarray(response.outputs["y"]), values / 2 + 2)), "code": call.code().name}
+
+
 def predict_future(client):
     requests = [predict_request("half_plus_two", {"x": np.float32([i])}) for i in range(64)]
     futures = [client.prediction.Predict.future(request, TIMEOUT_S) for request in requests]
@@ -173,6 +185,17 @@ def status(client):
     return {"versions": {str(each.version): state.Name(each.state) for each in response.model_version_status}}
 
 
+def reload(client):
+    """The configuration that is in force, once more: nothing changes, and every model still answers."""
+    request = model_management_pb2.ReloadConfigRequest()
+    with open(client.config) as file:
+        text_format.Parse(file.read(), request.config)
+    response = client.models.HandleReloadConfigRequest(request, TIMEOUT_S)
+    request.config.model_config_list.config[0].base_path = "relative"
+    refused = status_of(lambda: client.models.HandleReloadConfigRequest(request, TIMEOUT_S))
+    return {"code": response.status.error_code, "refused": refused["code"], "after": predict_version(client)["version"]}
+
+
 # Classify, Regress, MultiInference ----------------------------------------------------------------------------------
 
 
@@ -211,11 +234,12 @@ def multi_inference(client):
 # REST through urllib ------------------------------------------------------------------------------------------------
 
 
-def fetch(client, path, document=None):
-    data = None if document is None else json.dumps(document).encode()
+def fetch(client, path, document=None, encode=bytes, headers={}):
+    data = None if document is None else encode(json.dumps(document).encode())
     try:
         # urllib names a form type of its own where no content type is given: the server must not mind.
-        with urllib.request.urlopen(urllib.request.Request(client.rest + path, data=data), timeout=TIMEOUT_S) as response:
+        request = urllib.request.Request(client.rest + path, data=data, headers=headers)
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
             return {"status": response.status, "body": json.loads(response.read())}
     except urllib.error.HTTPError as error:
         return {"status": error.code, "body": json.loads(error.read())}
@@ -227,6 +251,24 @@ def rest_predict(client):
 
 def rest_version(client):
     return fetch(client, "/v1/models/half_plus_two/versions/1:predict", {"inputs": {"x": [1.0]}})
+
+
+def rest_label(client):
+    return fetch(client, "/v1/models/half_plus_two/labels/stable:predict", {"instances": [1.0]})
+
+
+def rest_gzip(client):
+    return fetch(client, "/v1/models/half_plus_two:predict", {"instances": [1.0]}, gzip.compress, {"Content-Encoding": "gzip"})
+
+
+def rest_classify(client):
+    document = {"signature_name": "classify_labels", "examples": [{"x": 1.0}]}
+    return fetch(client, "/v1/models/half_plus_two:classify", document)
+
+
+def rest_regress(client):
+    document = {"signature_name": "regress_x_to_y", "context": {"x": 2.0}, "examples": [{"x": [1.0]}, {"x2": 0.0}]}
+    return fetch(client, "/v1/models/half_plus_two:regress", document)
 
 
 def rest_status(client):
@@ -246,8 +288,9 @@ CHECKS = {
     check.__name__: check
     for check in (
         predict_numpy, predict_content, predict_several_inputs, predict_strings, predict_output_filter, predict_version, predict_label,
-        predict_metadata_with_call, predict_future, predict_errors, metadata, status, classify, regress, regress_context,
-        multi_inference, rest_predict, rest_version, rest_status, rest_metadata, rest_unknown,
+        predict_metadata_with_call, predict_gzip, predict_future, predict_errors, metadata, status, reload, classify, regress,
+        regress_context, multi_inference, rest_predict, rest_version, rest_label, rest_gzip, rest_classify, rest_regress, rest_status,
+        rest_metadata, rest_unknown,
     )
 }
 
@@ -256,9 +299,10 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rest", required=True)
     parser.add_argument("--grpc", required=True)
+    parser.add_argument("--config", required=True)
     parser.add_argument("checks", nargs="*", metavar="CHECK")
     args = parser.parse_args()
-    client = Client(args.rest, args.grpc)
+    client = Client(args.rest, args.grpc, args.config)
     for name in args.checks or CHECKS:
         try:
             line = {"check": name, "answer": CHECKS[name](client)}

@@ -15,14 +15,14 @@ beforeAll(async () => {
   // Prints the interpreter's path; makes .venv where SERVABLE_TEST_PYTHON names none and there is none yet.
   const made = await run(process.execPath, [join(ROOT, 'scripts', 'python-env.mjs')]);
   const python = made.stdout.trim();
+  const config = goldenModelConfig();
   server = await startServer({
-    args: [`--model_config_file=${goldenModelConfig()}`],
+    args: [`--model_config_file=${config}`],
     models: GOLDEN_MODELS,
   });
   const client = join(ROOT, 'test', 'interop', 'client.py');
-  const { stdout } = await run(python, [client, '--rest', server.rest, '--grpc', server.grpc], {
-    timeout: 120_000,
-  });
+  const where = ['--rest', server.rest, '--grpc', server.grpc, '--config', config];
+  const { stdout } = await run(python, [client, ...where], { timeout: 120_000 });
   answers = new Map(
     stdout
       .split('\n')
@@ -71,6 +71,7 @@ const EXPECTED: readonly [check: string, says: string, answer: unknown][] = [
     'Predict takes authorization metadata through with_call',
     { y: [4], code: 'OK' },
   ],
+  ['predict_gzip', 'Predict takes gzip messages', { equal: true, code: 'OK' }],
   [
     'predict_future',
     'Predict answers 64 calls in flight each with its own answer',
@@ -125,6 +126,11 @@ const EXPECTED: readonly [check: string, says: string, answer: unknown][] = [
     { versions: { 2: 'AVAILABLE', 1: 'AVAILABLE' } },
   ],
   [
+    'reload',
+    'HandleReloadConfigRequest takes a list and refuses a bad one',
+    { code: 0, refused: 'INVALID_ARGUMENT', after: 1 },
+  ],
+  [
     'classify',
     'Classify answers labels and scores',
     {
@@ -154,6 +160,10 @@ const EXPECTED: readonly [check: string, says: string, answer: unknown][] = [
     'urllib predicts on a version by column',
     { status: 200, body: { outputs: [2.5] } },
   ],
+  ['rest_label', 'urllib predicts on a label', { status: 200, body: { predictions: [2.5] } }],
+  ['rest_gzip', 'urllib sends gzip', { status: 200, body: { predictions: [2.5] } }],
+  ['rest_classify', 'urllib classifies', { status: 200, body: { results: [[['1.0', 2.5]]] } }],
+  ['rest_regress', 'urllib regresses with a context', { status: 200, body: { results: [2.5, 3] } }],
   [
     'rest_status',
     'urllib reads the status',

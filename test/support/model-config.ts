@@ -9,6 +9,11 @@ export function goldenModelConfig(): string {
     '@MODELS@',
     modelsDir(),
   );
+  return writeModelConfig(text);
+}
+
+/** Writes a ModelServerConfig in text format into a folder of its own; gives the file's path. */
+export function writeModelConfig(text: string): string {
   const path = join(mkdtempSync(join(tmpdir(), 'servable-config-')), 'models.config');
   writeFileSync(path, text);
   return path;

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { ServingError } from '../errors.js';
+import { ServingError, toServingError } from '../errors.js';
 import type { Done, InferQueue, Target } from '../native/infer-queue.js';
 
 /** The native queue of one thread, as far as the protocols use it. */
@@ -8,6 +8,20 @@ export type Engine = Pick<InferQueue, 'target' | 'infer' | 'cancel' | 'inFlight'
 /** The ticket of a request that was never queued: there is nothing to cancel. */
 const NO_TICKET = 0;
 
+/** Has a model loaded that waits for its first request; resolves once it answers, rejects with why it does not. */
+export type DemandModel = (name: string) => Promise<void>;
+
+/** A request whose model is being loaded for it. */
+interface Waiting {
+  /** Of the run under way; `NO_TICKET` while the model loads. */
+  ticket: number;
+  cancelled: boolean;
+}
+
+/** The engine's answer for a version that is known but not in memory, with the model's name. */
+const NOT_LOADED =
+  /^Servable is still loading for request: (?:Latest\((.*)\)|Specific\((.*), -?\d+\))$/s;
+
 /**
  * The one spine both protocols send inference through: target and raw body in, reply bytes or a `ServingError` out.
  *
@@ -15,9 +29,14 @@ const NO_TICKET = 0;
  */
 export class Inference {
   readonly #engine: Engine;
+  readonly #demand: DemandModel | null;
+  /** By the ticket their caller knows. */
+  readonly #waiting = new Map<number, Waiting>();
 
-  constructor(engine: Engine) {
+  /** @param demand where models are loaded on demand; else null, and requests for a model that is not loaded fail at once */
+  constructor(engine: Engine, demand: DemandModel | null = null) {
     this.#engine = engine;
+    this.#demand = demand;
   }
 
   /** An id for what `target` names; kept by the callers per path or RPC. */
@@ -33,6 +52,28 @@ export class Inference {
    * @returns a ticket for {@link cancel}
    */
   run(target: number, body: Buffer, deadlineMs: number, done: Done): number {
+    if (this.#demand !== null) return this.#runOnDemand(target, body, deadlineMs, done);
+    return this.#run(target, body, deadlineMs, done);
+  }
+
+  /**
+   * Reads something of a model, after loading it where that waits for its first request.
+   *
+   * @param deadlineMs as in {@link run}; the first failure is thrown then
+   * @throws what `read` throws, or why the model does not load
+   */
+  async read<T>(read: () => T, deadlineMs: number): Promise<T> {
+    for (;;) {
+      try {
+        return read();
+      } catch (error) {
+        const name = this.#demand === null ? null : notLoaded(error);
+        if (name === null || !(await this.#loadedBefore(name, deadlineMs))) throw error;
+      }
+    }
+  }
+
+  #run(target: number, body: Buffer, deadlineMs: number, done: Done): number {
     try {
       return this.#engine.infer(target, body, deadlineMs, done);
     } catch (error) {
@@ -48,13 +89,72 @@ export class Inference {
 
   /** The client has left: the request does not run if it still waits, and `done` is not called. */
   cancel(ticket: number): void {
-    if (ticket !== NO_TICKET) this.#engine.cancel(ticket);
+    const waiting = this.#waiting.get(ticket);
+    if (waiting !== undefined) waiting.cancelled = true;
+    this.#waiting.delete(ticket);
+    const running = waiting?.ticket ?? ticket;
+    if (running !== NO_TICKET) this.#engine.cancel(running);
   }
 
   /** Requests that have not been answered. */
   inFlight(): number {
-    return this.#engine.inFlight();
+    let loading = 0;
+    for (const { ticket } of this.#waiting.values()) if (ticket === NO_TICKET) loading += 1;
+    return this.#engine.inFlight() + loading;
   }
+
+  /** Runs a request, and once more each time its model had to be loaded first. */
+  #runOnDemand(target: number, body: Buffer, deadlineMs: number, done: Done): number {
+    const waiting: Waiting = { ticket: NO_TICKET, cancelled: false };
+    let first = NO_TICKET;
+    const answer: Done = (failure, reply, version) => {
+      const name = failure === null ? null : notLoaded(failure);
+      if (name === null) {
+        this.#waiting.delete(first);
+        done(failure, reply, version);
+        return;
+      }
+      waiting.ticket = NO_TICKET;
+      this.#loadedBefore(name, deadlineMs).then(
+        (isLoaded) => {
+          if (waiting.cancelled) return;
+          if (isLoaded) waiting.ticket = this.#run(target, body, deadlineMs, answer);
+          else finish(failure);
+        },
+        (error: unknown) => finish(toServingError(error)),
+      );
+    };
+    const finish = (failure: ServingError | null): void => {
+      this.#waiting.delete(first);
+      if (!waiting.cancelled) done(failure, null, 0);
+    };
+    first = this.#run(target, body, deadlineMs, answer);
+    waiting.ticket = first;
+    if (first !== NO_TICKET) this.#waiting.set(first, waiting);
+    return first;
+  }
+
+  /** Whether the model answers before the deadline. */
+  async #loadedBefore(name: string, deadlineMs: number): Promise<boolean> {
+    const loaded = (this.#demand?.(name) ?? Promise.resolve()).then(() => true);
+    if (deadlineMs === 0) return loaded;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<false>((resolve) => {
+      timer = setTimeout(resolve, Math.max(deadlineMs - performance.now(), 0), false);
+    });
+    try {
+      return await Promise.race([loaded, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** The name of the model that a failure says is not loaded yet, or null for any other failure. */
+function notLoaded(failure: unknown): string | null {
+  if (!(failure instanceof ServingError) || failure.code !== 'UNAVAILABLE') return null;
+  const match = NOT_LOADED.exec(failure.message);
+  return match === null ? null : (match[1] ?? match[2] ?? null);
 }
 
 /** The deadline `timeoutMs` from now, for {@link Inference.run}; 0 (never) for no timeout. */

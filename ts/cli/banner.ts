@@ -1,5 +1,5 @@
 import type { Server } from '../server.js';
-import { packageVersion } from './version.js';
+import { packageVersion } from '../version.js';
 
 /** What a person at a terminal wants to know once the server answers: versions, URLs, models. */
 export async function banner(server: Server): Promise<string> {

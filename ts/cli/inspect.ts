@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
+import { sampleRequest } from '../codec/sample-request.js';
+import { isInternal, type SignatureDescription } from '../codec/signature-description.js';
 import { ServingError } from '../errors.js';
-import {
-  describeSavedModel,
-  type SavedModelDescription,
-  type SignatureDescription,
-  type TensorDescription,
-} from './saved-model-file.js';
+import { describeSavedModel, type SavedModelDescription } from './saved-model-file.js';
+
+/** Values of one input shown to people, and written out for programs; above that stands what would be there. */
+const MOST_SHOWN = 64;
+const MOST_WRITTEN = 1_000_000;
 
 /** Registers `servable inspect`. */
 export function registerInspect(program: Command): void {
@@ -67,11 +68,6 @@ function asJson(model: SavedModelDescription): string {
   return `${JSON.stringify({ ...model, graphs }, null, 2)}\n`;
 }
 
-/** TensorFlow's own entries, which take no requests. */
-function isInternal({ name }: SignatureDescription): boolean {
-  return name.startsWith('__saved_model_');
-}
-
 function table({ inputs, outputs }: SignatureDescription): string[] {
   const rows = [
     ...inputs.map((tensor) => ['input', tensor] as const),
@@ -83,38 +79,4 @@ function table({ inputs, outputs }: SignatureDescription): string[] {
     const text = shape === null ? 'any rank' : `[${shape.join(', ')}]`;
     return `  ${side.padEnd(7)}  ${name.padEnd(width)}  ${dtype.padEnd(type)}  ${text}`;
   });
-}
-
-/** Values of one input shown to people, and written out for programs; above that stands what would be there. */
-const MOST_SHOWN = 64;
-const MOST_WRITTEN = 1_000_000;
-
-/** A request body for a signature: a row where every input has a free first dimension, columns otherwise. */
-export function sampleRequest(
-  signature: SignatureDescription,
-  mostValues: number,
-): Record<string, unknown> {
-  const { name, methodName, inputs } = signature;
-  const named = name === 'serving_default' ? {} : { signature_name: name };
-  if (/\/(classify|regress)$/.test(methodName)) return { ...named, examples: [{ feature: 1.0 }] };
-  const isRows = inputs.length > 0 && inputs.every(({ shape }) => shape?.[0] === -1);
-  const values = inputs.map((input): [string, unknown] => {
-    const shape = isRows ? (input.shape ?? []).slice(1) : (input.shape ?? []);
-    return [input.name, fill(shape, sampleValue(input), mostValues)];
-  });
-  const only = values.length === 1 ? values[0]?.[1] : Object.fromEntries(values);
-  return isRows ? { ...named, instances: [only] } : { ...named, inputs: only };
-}
-
-function fill(shape: readonly number[], value: unknown, mostValues: number): unknown {
-  const sizes = shape.map((size) => (size < 0 ? 1 : size));
-  const total = sizes.reduce((product, size) => product * size, 1);
-  if (total > mostValues) return `<${sizes.join(' x ')} values>`;
-  return sizes.reduceRight<unknown>((inner, size) => new Array(size).fill(inner), value);
-}
-
-function sampleValue({ name, dtype }: TensorDescription): unknown {
-  if (dtype === 'bool') return true;
-  if (dtype !== 'string') return 1;
-  return name.endsWith('_bytes') ? { b64: 'AA==' } : 'text';
 }

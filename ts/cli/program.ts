@@ -1,9 +1,11 @@
 import { Command, Option } from 'commander';
-import { flagsHelp } from '../flags.js';
+import { CONFIG_DOC, flagsHelp } from '../flags.js';
 import { OPTION_NAMES, OPTIONS, type OptionSpec } from '../options.js';
 import { registerCompletion } from './completion.js';
+import { registerConfig } from './config.js';
 import { registerDoctor } from './doctor.js';
 import { registerInspect } from './inspect.js';
+import { registerModels } from './models.js';
 import { registerPredict } from './predict.js';
 import { registerRuntime } from './runtime.js';
 
@@ -28,6 +30,8 @@ export function makeProgram(): Command {
   });
   registerInspect(program);
   registerPredict(program);
+  registerModels(program);
+  registerConfig(program);
   registerRuntime(program);
   registerDoctor(program);
   registerCompletion(program);
@@ -60,6 +64,7 @@ function registerServer(
     .configureHelp({ visibleOptions: () => [] })
     .addHelpText('after', `\n${flagsHelp()}`)
     .action(() => run(program.args.slice(1)));
+  command.addOption(new Option('--config <file>', CONFIG_DOC));
   for (const option of OPTION_NAMES) {
     const spec: OptionSpec = OPTIONS[option];
     const value = spec.kind === 'boolean' ? '[boolean]' : '<value>';

@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import protobuf from 'protobufjs/minimal.js';
-import { DataType, messageType, type SignatureDef } from '../codec/messages.js';
+import { messageType } from '../codec/messages.js';
+import { describeSignature, type SignatureDescription } from '../codec/signature-description.js';
 import { ServingError } from '../errors.js';
 
 /** One graph of a SavedModel, as its file describes it. */
@@ -10,23 +11,6 @@ export interface GraphDescription {
   /** Such as `2.21.0`; empty when the file does not say. */
   readonly tensorflowVersion: string;
   readonly signatures: readonly SignatureDescription[];
-}
-
-/** One signature; inputs and outputs are sorted by name. */
-export interface SignatureDescription {
-  readonly name: string;
-  readonly methodName: string;
-  readonly inputs: readonly TensorDescription[];
-  readonly outputs: readonly TensorDescription[];
-}
-
-/** One input or output. */
-export interface TensorDescription {
-  readonly name: string;
-  /** Such as `float`, `int64`, `string`. */
-  readonly dtype: string;
-  /** Dimensions, -1 is free; null when even the rank is free. */
-  readonly shape: readonly number[] | null;
 }
 
 /** A SavedModel on disk. */
@@ -134,28 +118,7 @@ function readSignature(bytes: Uint8Array): SignatureDescription {
     if (number === 1) name = Buffer.from(value).toString();
     else if (number === 2) definition = value;
   });
-  const { methodName, inputs, outputs } = messageType('tensorflow.SignatureDef').decode(definition);
-  return { name, methodName, inputs: tensors(inputs), outputs: tensors(outputs) };
-}
-
-const DTYPE_NAMES = new Map<number, string>(
-  Object.entries(DataType).map(([name, number]) => [
-    number,
-    name.replace(/^DT_/, '').toLowerCase().replace(/_ref$/, ''),
-  ]),
-);
-
-function tensors(infos: SignatureDef['inputs']): TensorDescription[] {
-  return Object.entries(infos)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, { dtype, tensorShape }]) => ({
-      name,
-      dtype: DTYPE_NAMES.get(dtype) ?? `dtype ${dtype}`,
-      shape:
-        tensorShape === null || tensorShape.unknownRank
-          ? null
-          : tensorShape.dim.map(({ size }) => Number(size)),
-    }));
+  return describeSignature(name, messageType('tensorflow.SignatureDef').decode(definition));
 }
 
 /** Keras 2 keeps its version in a file of its own, some versions in the object graph's metadata. */

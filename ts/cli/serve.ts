@@ -4,6 +4,7 @@ import { printVersions } from './version.js';
 
 const USAGE = `Usage: servable serve --model_name NAME --model_base_path DIR [flags]
        servable serve --model_config_file FILE [flags]
+       servable serve --config FILE [flags]
 
 Serves SavedModels over REST and gRPC as TensorFlow Serving does. Flags take "=" or a space, "_" or "-"; the last of a repeated
 flag wins. --version prints the versions.
@@ -20,7 +21,7 @@ export interface ServeRun {
 
 /** `servable serve`: runs until a signal. Ends the process. */
 export async function runServe(argv: readonly string[], run: ServeRun = {}): Promise<void> {
-  const { values, help, version } = parseFlags(argv);
+  const { values, config, help, version } = parseFlags(argv);
   if (help) {
     process.stdout.write(`${run.usage ?? USAGE}\n${flagsHelp()}\n`);
     return;
@@ -29,7 +30,24 @@ export async function runServe(argv: readonly string[], run: ServeRun = {}): Pro
     await printVersions();
     return;
   }
-  await serve({ ...run.defaults, ...values }, run.onReady ?? (() => undefined));
+  const given = await layered(values, config, run.defaults ?? {});
+  await serve(given, run.onReady ?? (() => undefined));
+}
+
+/** A flag goes before a variable, a variable before the configuration file. */
+async function layered(
+  flags: Partial<Options>,
+  config: string | null,
+  defaults: Partial<Options>,
+): Promise<Partial<Options>> {
+  const { environmentOptions } = await import('../environment.js');
+  const { values, warnings } = environmentOptions(process.env);
+  for (const warning of warnings) process.stderr.write(`servable: ${warning}\n`);
+  const file = config ?? process.env.SERVABLE_CONFIG ?? '';
+  if (file === '') return { ...defaults, ...values, ...flags };
+  // The YAML parser is only loaded where there is YAML.
+  const { readConfigFile } = await import('../config-file.js');
+  return { ...defaults, ...readConfigFile(file), ...values, ...flags };
 }
 
 async function serve(

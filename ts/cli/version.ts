@@ -1,11 +1,4 @@
-import { readFileSync } from 'node:fs';
-
-/** The version of this package. */
-export function packageVersion(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string };
-  return version;
-}
+import { packageVersion } from '../version.js';
 
 /** `--version`: our version and that of the TensorFlow library a server would open, in the reference's form. */
 export async function printVersions(): Promise<void> {

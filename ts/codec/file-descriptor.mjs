@@ -48,7 +48,9 @@ export function fileDescriptor(file) {
 }
 
 function message(type) {
-  const fields = [...type.fieldsArray].sort((a, b) => a.id - b.id);
+  // By number, but the members of a oneof stand together: Go's reader of descriptors takes no others.
+  const first = ({ id, partOf }) => Math.min(id, ...(partOf?.fieldsArray ?? []).map((f) => f.id));
+  const fields = [...type.fieldsArray].sort((a, b) => first(a) - first(b) || a.id - b.id);
   // Oneofs that only stand for `optional` come last.
   const oneofs = type.oneofsArray.filter((oneof) => !isOptional(oneof));
   const optional = type.oneofsArray.filter(isOptional);

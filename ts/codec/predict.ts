@@ -20,7 +20,9 @@ export interface DecodedPredict {
  * Reads the JSON body of a `:predict` request for one signature, with the server's own kernel.
  *
  * @param body UTF-8 JSON, as TensorFlow Serving's REST API defines it
+ * @param signature name and inputs; the body may state the name
  * @param options.maxDepth deepest nesting of lists, default 256
+ * @returns every input of the signature; data of 4 KiB and more is the kernel's own memory, not a copy
  * @throws {ServingError} with the code and text the server would answer
  */
 export function decodePredict(
@@ -28,8 +30,11 @@ export function decodePredict(
   signature: Pick<Signature, 'name' | 'inputs'>,
   options: { maxDepth?: number } = {},
 ): DecodedPredict {
-  const names = Object.keys(signature.inputs).sort();
-  const inputs = Object.values(signature.inputs).map(({ name, dtype, shape }) => ({
+  // The kernel's order is that of the names' bytes.
+  const specs = Object.values(signature.inputs).sort((a, b) =>
+    Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)),
+  );
+  const inputs = specs.map(({ name, dtype, shape }) => ({
     name,
     dtype: dtypeNumber(dtype),
     shape: shape === null ? null : [...shape],
@@ -40,7 +45,7 @@ export function decodePredict(
   const tensors = (decoded.tensors as NativeOutput[]).map(fromNative);
   return {
     format: decoded.columnar ? 'column' : 'row',
-    inputs: Object.fromEntries(names.map((name, index) => [name, tensors[index] as Tensor])),
+    inputs: Object.fromEntries(specs.map(({ name }, index) => [name, tensors[index] as Tensor])),
   };
 }
 
@@ -58,12 +63,22 @@ export function encodePredict(
   return call(() => addon().encodePredict(columnar, tensors, options.nonFinite ?? 'token'));
 }
 
-/** Reads a serialized `tensorflow.TensorProto`; `name` stands in error texts. */
+/**
+ * Reads a serialized `tensorflow.TensorProto`, typed fields or `tensor_content`, by TensorFlow's rules: a short list is filled up
+ * with its last value.
+ *
+ * @param name stands in error texts
+ * @throws {ServingError} `INVALID_ARGUMENT` with TensorFlow's text; `RESOURCE_EXHAUSTED` for a tensor of more than 2 GiB
+ */
 export function decodeTensorProto(bytes: Uint8Array, name = 'tensor'): Tensor {
   return fromNative(call(() => addon().decodeTensorProto(name, bytes)));
 }
 
-/** Writes a serialized `tensorflow.TensorProto`: typed fields, or `tensor_content` when asked for. */
+/**
+ * Writes a serialized `tensorflow.TensorProto`: typed fields, or `tensor_content` when asked for.
+ *
+ * @throws {ServingError} `INVALID_ARGUMENT` for element types that the message has no fields for
+ */
 export function encodeTensorProto(tensor: Tensor, options: { asContent?: boolean } = {}): Buffer {
   const native = { name: 'tensor', ...toNative(tensor) };
   return call(() => addon().encodeTensorProto([native], options.asContent ?? false));

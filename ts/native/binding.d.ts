@@ -62,7 +62,7 @@ export declare class NativeQueue {
    *
    * Returns the length of the reply, which begins in the arena where the last one ended; -1 when the pool has the request
    * (its end comes through the loop as `ticket`); -2 when `takeReply` has the reply; -3 less the code's number when
-   * `takeError` has the text. `remaining_ms` is the time to the deadline, 0 for none.
+   * `takeError` has the text; -100 when the turn's budget is used up: ask again in the next turn. `remaining_ms` is the time to the deadline, 0 for none.
    */
   infer(target: number, ticket: number, body: Buffer, remainingMs: number): number
   /** The reply that `infer` announced with -2. */

@@ -81,6 +81,7 @@ export function configurePool(options: PoolOptions): void {
 const QUEUED = -1;
 const REPLY_IN_HAND = -2;
 const FAILED = -3;
+const LATER = -100;
 
 const ARENA_BYTES = 128 * 1024;
 /** Replies up to this size are written into the arena; larger ones come as a buffer of their own. */
@@ -190,10 +191,7 @@ export class InferQueue {
     const ticket = this.#nextTicket;
     this.#nextTicket = ticket + 1;
     this.#waiting.push({ ticket, target, body, deadlineMs, done });
-    if (!this.#scheduled) {
-      this.#scheduled = true;
-      setImmediate(this.#turn);
-    }
+    this.#schedule();
     return ticket;
   }
 
@@ -233,16 +231,34 @@ export class InferQueue {
     const requests = this.#waiting.splice(0);
     this.#native.beginTurn();
     const answers: [Done, ServingError | null, Buffer | null, number | bigint][] = [];
-    for (const request of requests) {
+    for (const [at, request] of requests.entries()) {
       const answer = this.#start(request);
+      if (answer === LATER) {
+        this.#postpone(requests.slice(at));
+        break;
+      }
       if (answer !== null) answers.push([request.done, ...answer]);
     }
     for (const [done, failure, reply, version] of answers) settle(done, failure, reply, version);
     this.#settleIdle();
   };
 
+  /** The turn's budget is used up: the rest comes first in the next one, after the sockets have had theirs. */
+  #postpone(requests: readonly Waiting[]): void {
+    this.#waiting.unshift(...requests);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(this.#turn);
+  }
+
   /** Runs or queues one request; `null` when the pool has it. */
-  #start(request: Waiting): [ServingError | null, Buffer | null, number | bigint] | null {
+  #start(
+    request: Waiting,
+  ): [ServingError | null, Buffer | null, number | bigint] | typeof LATER | null {
     if (this.#closed) {
       return [new ServingError('UNAVAILABLE', 'The server is shutting down'), null, 0];
     }
@@ -269,6 +285,7 @@ export class InferQueue {
       this.#await(request, job);
       return null;
     }
+    if (outcome === LATER) return LATER;
     if (outcome === REPLY_IN_HAND) return [null, this.#native.takeReply(), this.#version()];
     return [nativeError(FAILED - outcome, this.#native.takeError()), null, this.#version()];
   }

@@ -1,6 +1,6 @@
 import { ServingError } from '../../errors.js';
 import type { Method } from '../../native/infer-queue.js';
-import type { Inference } from '../infer.js';
+import { deadlineIn, type Inference } from '../infer.js';
 import type { CatalogReader } from '../model-status.js';
 import {
   type BidiStream,
@@ -13,6 +13,8 @@ import {
 } from './rpc.js';
 
 const EMPTY = Buffer.alloc(0);
+/** How long GetModelMetadata waits for a model that is loaded on demand. */
+const LOAD_WAIT_MS = 30_000;
 const SIGNATURE_DEF = 'signature_def';
 const SIGNATURE_DEF_MAP_URL = 'type.googleapis.com/tensorflow.serving.SignatureDefMap';
 
@@ -28,7 +30,7 @@ export function predictionService(inference: Inference, catalog: CatalogReader):
       {
         name: 'GetModelMetadata',
         kind: 'unary',
-        handler: unary((request) => getModelMetadata(catalog, request)),
+        handler: unary((request) => getModelMetadata(inference, catalog, request)),
       },
       { name: 'PredictStreamed', kind: 'bidiStream', handler: predictStreamed(inference) },
     ],
@@ -104,7 +106,11 @@ function predictStreamed(inference: Inference): BidiStream {
   };
 }
 
-async function getModelMetadata(catalog: CatalogReader, bytes: Buffer): Promise<Buffer> {
+async function getModelMetadata(
+  inference: Inference,
+  catalog: CatalogReader,
+  bytes: Buffer,
+): Promise<Buffer> {
   const { messageType } = await import('../../codec/messages.js');
   const request = messageType('tensorflow.serving.GetModelMetadataRequest').decode(bytes);
   const spec = request.modelSpec;
@@ -122,11 +128,12 @@ async function getModelMetadata(catalog: CatalogReader, bytes: Buffer): Promise<
   if (spec.name === '') {
     throw new ServingError('INVALID_ARGUMENT', 'ModelSpec has no name specified.');
   }
-  const { version, signatureDefMap } = catalog.metadata({
-    name: spec.name,
-    version: spec.version?.value ?? null,
-    label: spec.versionLabel,
-  });
+  const { name, versionLabel: label } = spec;
+  const choice = { name, version: spec.version?.value ?? null, label };
+  const { version, signatureDefMap } = await inference.read(
+    () => catalog.metadata(choice),
+    deadlineIn(LOAD_WAIT_MS),
+  );
   return messageType('tensorflow.serving.GetModelMetadataResponse').encode({
     modelSpec: { name: spec.name, version: { value: version } },
     metadata: { [SIGNATURE_DEF]: { type_url: SIGNATURE_DEF_MAP_URL, value: signatureDefMap } },

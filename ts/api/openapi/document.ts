@@ -1,175 +1,178 @@
-import type { SignatureDef } from '../../codec/messages.js';
-import { sampleRequest } from './sample.js';
-import { predictRequestSchema, predictResponseSchema, type Schema } from './schema.js';
+import { sampleRequest, sampleSize, takesExamples } from '../../codec/sample-request.js';
+import { isInternal, type SignatureDescription } from '../../codec/signature-description.js';
+import { ERROR, EXAMPLES_REQUEST, HEALTH, MODELS, RESULTS, STATUS } from './fixed-schemas.js';
+import { RAW_ANSWER_CONTENT, rawRequestContent, SIGNATURE_PARAMETER } from './raw-bodies.js';
+import { fitsJson, predictRequestSchema, predictResponseSchema, type Schema } from './schema.js';
 
 /** A model as the description shows it: what its newest available version takes and gives. */
 export interface DescribedModel {
   readonly name: string;
-  /** Available versions, newest first. */
-  readonly versions: readonly bigint[];
-  readonly labels: readonly string[];
-  /** Signatures of the newest available version, by name. */
-  readonly signatures: Readonly<Record<string, SignatureDef>>;
+  /** The newest available version. */
+  readonly version: bigint;
+  /** Signatures of that version. */
+  readonly signatures: readonly SignatureDescription[];
 }
 
-const METHODS = {
-  predict: 'tensorflow/serving/predict',
-  classify: 'tensorflow/serving/classify',
-  regress: 'tensorflow/serving/regress',
-} as const;
+type Verb = 'predict' | 'classify' | 'regress';
 
-/** Signatures that TensorFlow adds for itself. */
-const isInternal = (name: string): boolean => name.startsWith('__saved_model_');
+/** Examples of more values are left out: the schema says the same in less. */
+const MOST_EXAMPLE_VALUES = 4096;
 
 const ref = (name: string): Schema => ({ $ref: `#/components/${name}` });
 
-const json = (schema: Schema, example?: unknown): Schema => ({
-  'application/json': example === undefined ? { schema } : { schema, example },
+const json = (schema: Schema, examples: Schema = {}): Schema => ({
+  'application/json': Object.keys(examples).length === 0 ? { schema } : { schema, examples },
 });
 
-const COMMON_ANSWERS: Schema = {
-  '400': ref('responses/Error'),
-  '404': ref('responses/Error'),
-  '429': ref('responses/Error'),
-  '500': ref('responses/Error'),
-  '503': ref('responses/Error'),
-  '504': ref('responses/Error'),
-};
+const ERRORS: Schema = Object.fromEntries(
+  [400, 404, 413, 429, 500, 503, 504].map((status) => [String(status), ref('responses/Error')]),
+);
 
-function answers(description: string, schema: Schema): Schema {
+function answer(description: string, schema: Schema, raw: Schema = {}): Schema {
+  const text = (what: string): Schema => ({ schema: { type: 'string' }, description: what });
   return {
-    '200': {
-      description,
-      headers: {
-        'X-Servable-Model-Version': {
-          schema: { type: 'string' },
-          description: 'the version that answered',
-        },
-        'X-Request-Id': { schema: { type: 'string' } },
-      },
-      content: json(schema),
+    description,
+    headers: {
+      'X-Servable-Model-Version': text('the version that answered'),
+      'X-Request-Id': text('the id of the request, or a new one'),
     },
-    ...COMMON_ANSWERS,
+    content: { ...json(schema), ...raw },
   };
 }
 
-const EXAMPLES_REQUEST: Schema = {
-  type: 'object',
-  properties: {
-    signature_name: { type: 'string' },
-    context: { type: 'object', description: 'features shared by all examples' },
-    examples: { type: 'array', minItems: 1, items: { type: 'object' } },
-  },
-  required: ['examples'],
-};
+const anyOf = (schemas: readonly Schema[]): Schema =>
+  schemas.length === 1 ? (schemas[0] as Schema) : { anyOf: schemas };
 
-const RESULTS: Schema = {
-  type: 'object',
-  properties: { results: { type: 'array', items: {} } },
-  required: ['results'],
-};
-
-const STATUS: Schema = {
-  type: 'object',
-  properties: {
-    model_version_status: {
-      type: 'array',
-      items: {
-        type: 'object',
-        properties: {
-          version: { type: 'string' },
-          state: { enum: ['START', 'LOADING', 'AVAILABLE', 'UNLOADING', 'END'] },
-          status: {
-            type: 'object',
-            properties: { error_code: { type: 'string' }, error_message: { type: 'string' } },
-          },
-        },
-      },
-    },
-  },
-};
-
-/** Signature names of one method; a TensorFlow 2 export names only predict, whatever its inputs. */
-function callable(model: DescribedModel, verb: keyof typeof METHODS): [string, SignatureDef][] {
-  return Object.entries(model.signatures)
-    .filter(([name, signature]) => !isInternal(name) && signature.methodName === METHODS[verb])
-    .sort(([a], [b]) => (a < b ? -1 : 1));
+/** `serving_default` first, then by name: clients show the first as the choice to start from. */
+function callable({ signatures }: DescribedModel, verb: Verb): SignatureDescription[] {
+  const rank = ({ name }: SignatureDescription): string =>
+    `${name === 'serving_default' ? 0 : 1}${name}`;
+  return signatures
+    .filter((signature) => !isInternal(signature))
+    .filter(({ methodName }) =>
+      // Any other method, or none, is a predict signature to TensorFlow Serving.
+      takesExamples(methodName) ? methodName.endsWith(`/${verb}`) : verb === 'predict',
+    )
+    .sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
 }
 
-function predictOperation(model: DescribedModel): Schema | null {
-  const signatures = callable(model, 'predict');
-  if (signatures.length === 0) return null;
-  const requests = signatures.map(([name, signature]) => predictRequestSchema(name, signature));
-  const replies = signatures.map(([, signature]) => predictResponseSchema(signature));
-  const [first] = signatures;
-  const example = first === undefined ? undefined : sampleRequest(...first);
-  return {
-    tags: [model.name],
-    summary: `Predict with ${model.name}`,
-    operationId: `${model.name}_predict`,
-    requestBody: {
-      required: true,
-      content: json(requests.length === 1 ? (requests[0] as Schema) : { anyOf: requests }, example),
-    },
-    responses: answers(
-      'Predictions, in the form of the request',
-      replies.length === 1 ? (replies[0] as Schema) : { anyOf: replies },
-    ),
-  };
+function requestBody(verb: Verb, signatures: readonly SignatureDescription[]): Schema {
+  const samples = signatures
+    .filter((each) => fitsJson(each) && sampleSize(each) <= MOST_EXAMPLE_VALUES)
+    .map((signature) => [
+      signature.name,
+      { value: sampleRequest(signature, Number.POSITIVE_INFINITY) },
+    ]);
+  const schema =
+    verb === 'predict' ? anyOf(signatures.map(predictRequestSchema)) : EXAMPLES_REQUEST;
+  const content = json(schema, Object.fromEntries(samples) as Schema);
+  const raw = verb === 'predict' ? rawRequestContent(signatures) : {};
+  return { required: true, content: { ...content, ...raw } };
 }
 
-function examplesOperation(model: DescribedModel, verb: 'classify' | 'regress'): Schema | null {
-  const names = callable(model, verb).map(([name]) => name);
-  if (names.length === 0) return null;
-  return {
-    tags: [model.name],
-    summary: `${verb === 'classify' ? 'Classify' : 'Regress'} examples with ${model.name}`,
-    description: `Signatures: ${names.join(', ')}`,
-    operationId: `${model.name}_${verb}`,
-    requestBody: {
-      required: true,
-      content: json(EXAMPLES_REQUEST, { signature_name: names[0], examples: [{ x: 1.5 }] }),
-    },
-    responses: answers('One result an example', RESULTS),
-  };
+/** What `components` may be called: every other byte of a model's name is written as `.` and its hex digits. */
+function componentName(model: string, verb: Verb): string {
+  const name = Buffer.from(model)
+    .toString('latin1')
+    .replace(/[^A-Za-z0-9_-]/g, (char) => `.${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  return `${name}.${verb}`;
 }
 
-const parameter = (name: string): Schema => ref(`parameters/${name}`);
+interface Operation {
+  readonly verb: Verb;
+  readonly component: string;
+  readonly signatures: readonly SignatureDescription[];
+}
+
+function operations(model: DescribedModel): Operation[] {
+  return (['predict', 'classify', 'regress'] as const)
+    .map((verb) => ({
+      verb,
+      component: componentName(model.name, verb),
+      signatures: callable(model, verb),
+    }))
+    .filter(({ signatures }) => signatures.length > 0);
+}
+
+const SUMMARIES: Readonly<Record<Verb, string>> = {
+  predict: 'Predict with',
+  classify: 'Classify examples with',
+  regress: 'Regress examples with',
+};
 
 function modelPaths(model: DescribedModel): [string, Schema][] {
-  const base = `/v1/models/${encodeURIComponent(model.name)}`;
-  const places: [string, Schema[], string][] = [
-    [base, [], ''],
-    [`${base}/versions/{version}`, [parameter('version')], '_version'],
-    [`${base}/labels/{label}`, [parameter('label')], '_label'],
+  const { name, version } = model;
+  const base = `/v1/models/${encodeURIComponent(name)}`;
+  const places: [string, string][] = [
+    [base, ''],
+    [`${base}/versions/{version}`, 'version'],
+    [`${base}/labels/{label}`, 'label'],
   ];
   const paths: [string, Schema][] = [];
-  for (const [path, parameters, suffix] of places) {
-    const own = (operation: Schema): Schema => ({
-      ...operation,
-      operationId: `${String(operation.operationId)}${suffix}`,
-    });
-    const read = (id: string, summary: string, schema: Schema): Schema => ({
-      parameters,
-      get: own({
-        tags: [model.name],
+  for (const [path, choice] of places) {
+    const common = choice === '' ? {} : { parameters: [ref(`parameters/${choice}`)] };
+    const id = (what: string): string => `${name}_${what}${choice === '' ? '' : `_${choice}`}`;
+    const read = (what: string, summary: string, schema: Schema): Schema => ({
+      ...common,
+      get: {
+        tags: [name],
         summary,
-        operationId: `${model.name}_${id}`,
-        responses: answers(summary, schema),
-      }),
+        operationId: id(what),
+        responses: { '200': answer(summary, schema), ...ERRORS },
+      },
     });
-    paths.push([path, read('status', `State of ${model.name}`, STATUS)]);
-    paths.push([
-      `${path}/metadata`,
-      read('metadata', `Signatures of ${model.name}`, { type: 'object' }),
-    ]);
-    for (const verb of ['predict', 'classify', 'regress'] as const) {
-      const operation =
-        verb === 'predict' ? predictOperation(model) : examplesOperation(model, verb);
-      if (operation !== null) paths.push([`${path}:${verb}`, { parameters, post: own(operation) }]);
+    paths.push([path, read('status', `State of ${name}`, STATUS)]);
+    paths.push([`${path}/metadata`, read('metadata', `Signatures of ${name}`, { type: 'object' })]);
+    for (const { verb, component, signatures } of operations(model)) {
+      const post: Schema = {
+        tags: [name],
+        summary: `${SUMMARIES[verb]} ${name}`,
+        description: `Signatures of version ${version}: ${signatures.map((each) => each.name).join(', ')}`,
+        operationId: id(verb),
+        ...(verb === 'predict' ? { parameters: [ref('parameters/signature')] } : {}),
+        requestBody: ref(`requestBodies/${component}`),
+        responses: { '200': ref(`responses/${component}`), ...ERRORS },
+      };
+      paths.push([`${path}:${verb}`, { ...common, post }]);
     }
   }
   return paths;
+}
+
+/** Request bodies and answers stand once; the paths of a version and of a label refer to them. */
+function components(models: readonly DescribedModel[]): Schema {
+  const all = models.flatMap(operations);
+  return {
+    securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
+    parameters: {
+      signature: SIGNATURE_PARAMETER,
+      version: {
+        name: 'version',
+        in: 'path',
+        required: true,
+        schema: { type: 'integer', format: 'int64' },
+      },
+      label: { name: 'label', in: 'path', required: true, schema: { type: 'string' } },
+    },
+    requestBodies: Object.fromEntries(
+      all.map(({ verb, component, signatures }) => [component, requestBody(verb, signatures)]),
+    ),
+    responses: {
+      Error: { description: 'What went wrong', content: json(ERROR) },
+      ...Object.fromEntries(
+        all.map(({ verb, component, signatures }) => [
+          component,
+          verb === 'predict'
+            ? answer(
+                'Predictions, in the form of the request',
+                anyOf(signatures.map(predictResponseSchema)),
+                RAW_ANSWER_CONTENT,
+              )
+            : answer('One result an example', RESULTS),
+        ]),
+      ),
+    },
+  };
 }
 
 /**
@@ -182,13 +185,17 @@ export function openApiDocument(models: readonly DescribedModel[], serverVersion
     tags: ['server'],
     summary: 'All models with versions and states',
     operationId: 'models',
+    responses: { '200': { description: 'All models', content: json(MODELS) } },
   };
   const health = (operationId: string, summary: string): Schema => ({
     get: {
       tags: ['server'],
       summary,
       operationId,
-      responses: { '200': { description: 'yes' }, '503': { description: 'no' } },
+      responses: {
+        '200': { description: 'yes', content: json(HEALTH) },
+        '503': { description: 'no', content: json(HEALTH) },
+      },
     },
   });
   return {
@@ -202,32 +209,11 @@ export function openApiDocument(models: readonly DescribedModel[], serverVersion
     tags: [{ name: 'server' }, ...models.map(({ name }) => ({ name }))],
     security: [{}, { token: [] }],
     paths: Object.fromEntries([
-      ['/v1/models', { get: { ...list, responses: answers('All models', { type: 'object' }) } }],
+      ['/v1/models', { get: list }],
       ['/healthz/live', health('live', 'Does the process answer?')],
       ['/healthz/ready', health('ready', 'Should requests be sent here?')],
       ...models.flatMap(modelPaths),
     ]) as Schema,
-    components: {
-      securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
-      parameters: {
-        version: {
-          name: 'version',
-          in: 'path',
-          required: true,
-          schema: { type: 'integer', format: 'int64' },
-        },
-        label: { name: 'label', in: 'path', required: true, schema: { type: 'string' } },
-      },
-      responses: {
-        Error: {
-          description: 'What went wrong',
-          content: json({
-            type: 'object',
-            properties: { error: { type: 'string' } },
-            required: ['error'],
-          }),
-        },
-      },
-    },
+    components: components(models),
   };
 }

@@ -1,30 +1,21 @@
-import { DataType, type SignatureDef, type TensorInfo } from '../../codec/messages.js';
+import { canHaveRows, prefersRows } from '../../codec/sample-request.js';
+import type { SignatureDescription, TensorDescription } from '../../codec/signature-description.js';
 
 /** A JSON Schema (2020-12), as OpenAPI 3.1 uses it. */
 export type Schema = { readonly [keyword: string]: unknown };
 
-/** The names of a signature's tensors that JSON can carry, sorted. */
-export function tensorNames(tensors: Readonly<Record<string, TensorInfo>>): string[] {
-  return Object.keys(tensors).sort();
-}
-
-const INTEGER_RANGES: Readonly<Record<number, readonly [string, string]>> = {
-  [DataType.DT_INT8]: ['-128', '127'],
-  [DataType.DT_UINT8]: ['0', '255'],
-  [DataType.DT_INT16]: ['-32768', '32767'],
-  [DataType.DT_UINT16]: ['0', '65535'],
-  [DataType.DT_INT32]: ['-2147483648', '2147483647'],
-  [DataType.DT_UINT32]: ['0', '4294967295'],
-  [DataType.DT_INT64]: ['-9223372036854775808', '9223372036854775807'],
-  [DataType.DT_UINT64]: ['0', '18446744073709551615'],
+const INTEGER_RANGES: Readonly<Record<string, readonly [string, string]>> = {
+  int8: ['-128', '127'],
+  uint8: ['0', '255'],
+  int16: ['-32768', '32767'],
+  uint16: ['0', '65535'],
+  int32: ['-2147483648', '2147483647'],
+  uint32: ['0', '4294967295'],
+  int64: ['-9223372036854775808', '9223372036854775807'],
+  uint64: ['0', '18446744073709551615'],
 };
 
-const FLOATS: ReadonlySet<number> = new Set([
-  DataType.DT_FLOAT,
-  DataType.DT_DOUBLE,
-  DataType.DT_HALF,
-  DataType.DT_BFLOAT16,
-]);
+const FLOATS: ReadonlySet<string> = new Set(['float', 'double', 'half', 'bfloat16']);
 
 const BASE64: Schema = {
   type: 'object',
@@ -33,36 +24,28 @@ const BASE64: Schema = {
   additionalProperties: false,
 };
 
-/** One element of a tensor, by the JSON dialect of TensorFlow Serving; `{}` for types JSON cannot carry. */
-export function elementSchema(dtype: number): Schema {
-  const name = dtypeName(dtype);
-  if (FLOATS.has(dtype)) return { type: 'number', format: name };
+/** Whether JSON can carry every input of a signature. */
+export function fitsJson({ inputs }: SignatureDescription): boolean {
+  return inputs.every(({ dtype }) => elementSchema(dtype).description === undefined);
+}
+
+/** One element of a tensor, by the JSON dialect of TensorFlow Serving; no type for dtypes JSON cannot carry. */
+export function elementSchema(dtype: string): Schema {
+  if (FLOATS.has(dtype)) return { type: 'number', format: dtype };
   const range = INTEGER_RANGES[dtype];
   if (range !== undefined) {
     const [minimum, maximum] = range.map(Number);
-    return { type: 'integer', format: name, minimum, maximum };
+    return { type: 'integer', format: dtype, minimum, maximum };
   }
-  if (dtype === DataType.DT_BOOL) return { type: 'boolean' };
-  if (dtype === DataType.DT_STRING) return { anyOf: [{ type: 'string' }, BASE64] };
-  return { description: `${name}: not available in JSON` };
+  if (dtype === 'bool') return { type: 'boolean' };
+  if (dtype === 'string') return { anyOf: [{ type: 'string' }, BASE64] };
+  return { description: `${dtype}: not available in JSON` };
 }
 
-/** `DT_FLOAT` is `float`. */
-export function dtypeName(dtype: number): string {
-  const names = Object.entries(DataType) as [string, number][];
-  const found = names.find(([, number]) => number === dtype);
-  return found === undefined ? `type ${dtype}` : found[0].replace('DT_', '').toLowerCase();
-}
+type Shape = readonly number[] | null;
 
-/** The dimensions, -1 for free ones; `null` when even the rank is free. */
-export function dimensions(info: TensorInfo): number[] | null {
-  const shape = info.tensorShape;
-  if (shape === null || shape.unknownRank) return null;
-  return shape.dim.map((dim) => Number(dim.size));
-}
-
-/** A value of `dimensions`: nested lists of elements, or anything nested where the rank is unknown. */
-export function valueSchema(dtype: number, shape: readonly number[] | null): Schema {
+/** A value of this shape: nested lists of elements, or anything nested where the rank is free. */
+export function valueSchema(dtype: string, shape: Shape): Schema {
   const element = elementSchema(dtype);
   if (shape === null) return { anyOf: [element, { type: 'array', items: {} }] };
   return shape.reduceRight<Schema>((items, size) => listOf(items, size), element);
@@ -74,79 +57,79 @@ function listOf(items: Schema, size: number): Schema {
     : { type: 'array', items, minItems: size, maxItems: size };
 }
 
+const whole = ({ dtype, shape }: TensorDescription): Schema => valueSchema(dtype, shape);
+
 /** One example of a tensor: its value without the first dimension, which counts the examples. */
-function exampleSchema(info: TensorInfo): Schema {
-  const shape = dimensions(info);
-  return valueSchema(info.dtype, shape === null ? null : shape.slice(1));
-}
+const example = ({ dtype, shape }: TensorDescription): Schema =>
+  valueSchema(dtype, shape === null ? null : shape.slice(1));
 
-function record(
-  tensors: Readonly<Record<string, TensorInfo>>,
-  schema: (info: TensorInfo) => Schema,
-): Schema {
-  const names = tensorNames(tensors);
-  const properties = Object.fromEntries(
-    names.map((name) => [name, schema(tensors[name] as TensorInfo)]),
-  );
-  return { type: 'object', properties, required: names };
-}
+type Tensors = readonly TensorDescription[];
 
-/** A tensor alone where there is one, an object of all of them, or either. */
-function single(
-  tensors: Readonly<Record<string, TensorInfo>>,
-  schema: (info: TensorInfo) => Schema,
-): Schema {
-  const [only, ...others] = Object.values(tensors);
-  return only !== undefined && others.length === 0 ? schema(only) : record(tensors, schema);
-}
-
-const whole = (info: TensorInfo): Schema => valueSchema(info.dtype, dimensions(info));
-
-function eitherForm(
-  tensors: Readonly<Record<string, TensorInfo>>,
-  schema: (info: TensorInfo) => Schema,
-): Schema {
-  const named = record(tensors, schema);
-  const bare = single(tensors, schema);
-  return Object.keys(tensors).length === 1 ? { anyOf: [bare, named] } : named;
-}
-
-/** The body of `:predict` for one signature: row form (`instances`) or columnar form (`inputs`). */
-export function predictRequestSchema(name: string, signature: SignatureDef): Schema {
-  const signatureName =
-    name === 'serving_default'
-      ? { type: 'string', const: name, default: name }
-      : { type: 'string', const: name };
-  const required = name === 'serving_default' ? [] : ['signature_name'];
-  const form = (key: string, value: Schema): Schema => ({
-    title: `${name}, ${key === 'instances' ? 'row' : 'columnar'} form`,
-    type: 'object',
-    properties: { signature_name: signatureName, [key]: value },
-    required: [...required, key],
-  });
+function record(tensors: Tensors, schema: (tensor: TensorDescription) => Schema): Schema {
   return {
-    oneOf: [
-      form('instances', {
-        type: 'array',
-        minItems: 1,
-        items: eitherForm(signature.inputs, exampleSchema),
-      }),
-      form('inputs', eitherForm(signature.inputs, whole)),
-    ],
+    type: 'object',
+    properties: Object.fromEntries(tensors.map((tensor) => [tensor.name, schema(tensor)])),
+    required: tensors.map(({ name }) => name),
   };
 }
 
+/** A tensor alone where there is one, an object of all of them otherwise. */
+function single(tensors: Tensors, schema: (tensor: TensorDescription) => Schema): Schema {
+  const [only, ...others] = tensors;
+  return only !== undefined && others.length === 0 ? schema(only) : record(tensors, schema);
+}
+
+/** Requests may name the only tensor or leave its name out. */
+function eitherForm(tensors: Tensors, schema: (tensor: TensorDescription) => Schema): Schema {
+  const named = record(tensors, schema);
+  return tensors.length === 1 ? { anyOf: [single(tensors, schema), named] } : named;
+}
+
+/** The fixed first dimension the tensors agree on, or -1: so many rows there must be. */
+function rowCount(tensors: Tensors): number {
+  const [size, ...others] = new Set(tensors.map(({ shape }) => shape?.[0] ?? -1));
+  return size === undefined || others.length > 0 ? -1 : size;
+}
+
+/**
+ * The body of `:predict` for one signature: row form (`instances`) or columnar form (`inputs`). The form that a first request would
+ * take comes first.
+ */
+export function predictRequestSchema(signature: SignatureDescription): Schema {
+  const { name, inputs } = signature;
+  const isDefault = name === 'serving_default';
+  const signatureName: Schema = {
+    type: 'string',
+    const: name,
+    ...(isDefault ? { default: name } : {}),
+  };
+  const form = (key: string, title: string, value: Schema): Schema => ({
+    title,
+    type: 'object',
+    properties: { signature_name: signatureName, [key]: value },
+    required: isDefault ? [key] : ['signature_name', key],
+  });
+  const columns = form('inputs', 'columnar form', eitherForm(inputs, whole));
+  const forms = [columns];
+  if (canHaveRows(signature)) {
+    const instances = { minItems: 1, ...listOf(eitherForm(inputs, example), rowCount(inputs)) };
+    const rows = form('instances', 'row form', instances);
+    if (prefersRows(signature)) forms.unshift(rows);
+    else forms.push(rows);
+  }
+  return { title: name, oneOf: forms };
+}
+
 /** The answer of `:predict`: `predictions` to rows, `outputs` to columns. */
-export function predictResponseSchema(signature: SignatureDef): Schema {
+export function predictResponseSchema(signature: SignatureDescription): Schema {
+  const { name, outputs } = signature;
   const form = (key: string, value: Schema): Schema => ({
     type: 'object',
     properties: { [key]: value },
     required: [key],
   });
-  return {
-    oneOf: [
-      form('predictions', { type: 'array', items: single(signature.outputs, exampleSchema) }),
-      form('outputs', single(signature.outputs, whole)),
-    ],
-  };
+  const columns = form('outputs', single(outputs, whole));
+  if (!canHaveRows(signature)) return { title: name, ...columns };
+  const rows = form('predictions', { type: 'array', items: single(outputs, example) });
+  return { title: name, oneOf: [rows, columns] };
 }

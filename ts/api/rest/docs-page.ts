@@ -37,6 +37,7 @@ table { border-collapse: collapse; width: 100%; font-size: 14px; } td, th { bord
 <h2 id="title">Try it</h2>
 <p id="description"></p>
 <form id="form">
+<label id="signatureLabel">Signature <select id="signature"></select></label>
 <label>Path <input id="path" name="path" spellcheck="false" required></label>
 <label>Token <input id="token" name="token" type="password" autocomplete="off" placeholder="none"></label>
 <label for="body" id="bodyLabel">Body</label>
@@ -49,7 +50,32 @@ table { border-collapse: collapse; width: 100%; font-size: 14px; } td, th { bord
 <script>
 'use strict';
 const $ = (id) => document.getElementById(id);
+let description = null;
 let current = null;
+function resolve(schema) {
+  return schema.$ref ? schema.$ref.slice(2).split('/').reduce((at, key) => at[key], description) : schema;
+}
+// Ones in the schema's shape: what a request needs that is too long to stand in the description.
+function sample(schema) {
+  if (schema.const !== undefined) return schema.const;
+  const [first] = schema.oneOf || schema.anyOf || [];
+  if (first) return sample(first);
+  if (schema.type === 'object') return Object.fromEntries((schema.required || []).map((key) => [key, sample(schema.properties[key] || {})]));
+  if (schema.type === 'array') return Array(schema.minItems || 1).fill(sample(schema.items));
+  if (schema.type === 'boolean') return true;
+  return schema.type === 'string' ? 'text' : 1;
+}
+// The bodies to start from, by signature.
+function bodies(operation) {
+  if (!operation.requestBody) return {};
+  const { schema, examples } = resolve(operation.requestBody).content['application/json'];
+  const made = {};
+  for (const each of schema.anyOf || [schema]) {
+    if (each.title) made[each.title] = () => sample(each);
+  }
+  for (const [name, example] of Object.entries(examples || {})) made[name] = () => example.value;
+  return made;
+}
 function choose(operation, button) {
   current = operation;
   for (const other of document.querySelectorAll('#operations button')) other.removeAttribute('aria-current');
@@ -58,12 +84,25 @@ function choose(operation, button) {
   $('description').textContent = operation.description || '';
   $('path').value = operation.path;
   $('body').hidden = $('bodyLabel').hidden = operation.method !== 'POST';
-  $('body').value = operation.example === undefined ? '' : print(operation.example);
+  const names = Object.keys(operation.bodies);
+  $('signatureLabel').hidden = names.length < 2;
+  $('signature').replaceChildren(...names.map((name) => new Option(name)));
+  fill();
   $('answer').hidden = true;
   $('status').textContent = '';
 }
-function print(value) {
-  return JSON.stringify(value, null, 1).replace(/\\n\\s+(?=[-\\d\\]])/g, ' ').replace(/\\[ /g, '[').replace(/ \\]/g, ']');
+function fill() {
+  const body = current.bodies[$('signature').value];
+  $('body').value = body ? print(body()) : '';
+}
+// Short values on one line each: an image is a line a row, not a line a number.
+function print(value, pad = '') {
+  const line = JSON.stringify(value);
+  if (line.length <= 120 || typeof value !== 'object') return line;
+  const inner = pad + ' ';
+  const list = Array.isArray(value);
+  const items = list ? value.map((each) => print(each, inner)) : Object.entries(value).map(([key, each]) => JSON.stringify(key) + ': ' + print(each, inner));
+  return (list ? '[' : '{') + '\\n' + items.map((item) => inner + item).join(',\\n') + '\\n' + pad + (list ? ']' : '}');
 }
 async function send(event) {
   event.preventDefault();
@@ -90,15 +129,14 @@ async function send(event) {
   }
 }
 async function start() {
-  const description = await (await fetch('openapi.json')).json();
+  description = await (await fetch('openapi.json')).json();
   $('version').textContent = description.info.version;
   const operations = [];
   for (const [path, item] of Object.entries(description.paths)) {
     if (path.includes('{')) continue;
     for (const [method, operation] of Object.entries(item)) {
       if (!operation.summary) continue;
-      const content = operation.requestBody && operation.requestBody.content['application/json'];
-      operations.push({ path, method: method.toUpperCase(), summary: operation.summary, description: operation.description, example: content && content.example });
+      operations.push({ path, method: method.toUpperCase(), summary: operation.summary, description: operation.description, bodies: bodies(operation) });
     }
   }
   operations.sort((a, b) => (a.method === 'POST' ? 0 : 1) - (b.method === 'POST' ? 0 : 1));
@@ -115,6 +153,7 @@ async function start() {
   if (first) first.click();
 }
 $('form').onsubmit = send;
+$('signature').onchange = fill;
 start().catch((error) => { $('status').textContent = String(error); $('status').className = 'bad'; });
 </script>
 </body>

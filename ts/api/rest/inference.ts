@@ -4,6 +4,7 @@ import type { NonFinite, Target } from '../../native/infer-queue.js';
 import { deadlineIn, type Inference } from '../infer.js';
 import { type BodyFailure, type BodyLimits, readBody } from './body.js';
 import { type PredictForm, replyType } from './body-form.js';
+import { closeAfterAnswer } from './connection.js';
 import { type ReplySettings, sendBody, sendError, sendErrorText } from './reply.js';
 import type { Choice, Verb } from './route.js';
 
@@ -50,7 +51,7 @@ export class RestInference {
   /** Reads the body, runs it and replies. Returns at once. */
   answer(target: RestTarget, request: FastifyRequest, reply: FastifyReply): void {
     readBody(request.raw, this.#settings, (failure, body) => {
-      if (body === null) sendBodyFailure(reply, failure);
+      if (body === null) sendBodyFailure(request, reply, failure);
       else this.#run(target, body, request, reply);
     });
   }
@@ -79,7 +80,7 @@ function sendFailure(reply: FastifyReply, failure: Parameters<typeof sendError>[
   else sendError(reply, failure);
 }
 
-function sendBodyFailure(reply: FastifyReply, failure: BodyFailure): void {
+function sendBodyFailure(request: FastifyRequest, reply: FastifyReply, failure: BodyFailure): void {
   if (failure === null) {
     // The connection broke while the body came in: there is nobody to answer.
     reply.hijack();
@@ -88,5 +89,6 @@ function sendBodyFailure(reply: FastifyReply, failure: BodyFailure): void {
   }
   // What is left of the body would be taken for the next request.
   reply.header('connection', 'close');
+  closeAfterAnswer(request.raw);
   sendErrorText(reply, failure.status, failure.message);
 }

@@ -1,11 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { statusDocument } from '../../codec/status.js';
-import { codeName } from '../../errors.js';
+import { codeName, ServingError } from '../../errors.js';
+import type { State } from '../../native/catalog.js';
 import { type CatalogReader, versionStatuses } from '../model-status.js';
 import { type ReplySettings, sendJson } from './reply.js';
 import type { Choice } from './route.js';
 
-/** Answers `GET /v1/models/NAME…`: the states of a model's versions. A label is resolved. */
+/** Answers `GET /v1/models/NAME…`: the states of a model's versions, with `?state=AVAILABLE` only such. A label is resolved. */
 export function answerStatus(
   catalog: CatalogReader,
   choice: Choice,
@@ -13,19 +14,24 @@ export function answerStatus(
   reply: FastifyReply,
   settings: ReplySettings,
 ): void {
-  const versions = versionStatuses(catalog, choice);
+  const wanted = wantedState(request);
+  const versions = versionStatuses(catalog, choice).filter(({ state }) => wanted(state));
   sendJson(request, reply, statusDocument(versions), settings);
 }
 
-/** Answers `GET /v1/models/NAME…/metadata`: the signatures of the version that requests would get. */
+/**
+ * Answers `GET /v1/models/NAME…/metadata`: the signatures of the version that requests would get.
+ *
+ * @param read gets them from the catalog
+ */
 export async function answerMetadata(
-  catalog: CatalogReader,
+  read: () => Promise<ReturnType<CatalogReader['metadata']>>,
   choice: Choice,
   request: FastifyRequest,
   reply: FastifyReply,
   settings: ReplySettings,
 ): Promise<void> {
-  const { version, signatureDefMap } = catalog.metadata(choice);
+  const { version, signatureDefMap } = await read();
   reply.header('x-servable-model-version', String(version));
   // protobufjs is only loaded where somebody asks.
   const { metadataDocument } = await import('../../codec/metadata.js');
@@ -40,14 +46,34 @@ export function answerModels(
   reply: FastifyReply,
   settings: ReplySettings,
 ): void {
+  const wanted = wantedState(request);
   const models = catalog.list().map((model) => ({
     name: model.name,
-    model_version_status: model.versions.map(({ version, state, code, message }) => ({
-      version: String(version),
-      state,
-      status: { error_code: codeName(code), error_message: message },
-    })),
+    model_version_status: model.versions
+      .filter(({ state }) => wanted(state))
+      .map(({ version, state, code, message }) => ({
+        version: String(version),
+        state,
+        status: { error_code: codeName(code), error_message: message },
+      })),
     version_labels: Object.fromEntries(model.labels.map((l) => [l.label, String(l.version)])),
   }));
   sendJson(request, reply, `${JSON.stringify({ models }, null, 1)}\n`, settings);
+}
+
+const STATES: readonly State[] = ['START', 'LOADING', 'AVAILABLE', 'UNLOADING', 'END'];
+
+/** The states that `?state=A,B` asks for; all where the query has none. */
+function wantedState(request: FastifyRequest): (state: State) => boolean {
+  const query = (request.raw.url ?? '').split('#')[0]?.split('?').slice(1).join('?') ?? '';
+  const given = new URLSearchParams(query).getAll('state').flatMap((it) => it.split(','));
+  const wanted = given.map((it) => it.trim().toUpperCase());
+  const unknown = wanted.find((it) => !(STATES as readonly string[]).includes(it));
+  if (unknown !== undefined) {
+    throw new ServingError(
+      'INVALID_ARGUMENT',
+      `state: got "${unknown}", wanted one of ${STATES.join(', ')}`,
+    );
+  }
+  return (state) => wanted.length === 0 || wanted.includes(state);
 }

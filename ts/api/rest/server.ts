@@ -5,9 +5,10 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify }
 import { ServingError, toServingError } from '../../errors.js';
 import type { Logger } from '../../logger.js';
 import type { NonFinite } from '../../native/infer-queue.js';
-import type { Inference } from '../infer.js';
+import { deadlineIn, type Inference } from '../infer.js';
 import type { CatalogReader } from '../model-status.js';
 import { bodyType, JSON_FORM, predictForm } from './body-form.js';
+import { allowHalfOpen } from './connection.js';
 import { addCors, answerPreflight, type CorsSettings } from './cors.js';
 import { addDocs } from './docs.js';
 import { addHealth } from './health.js';
@@ -73,6 +74,7 @@ export async function createRestServer(dependencies: RestDependencies): Promise<
   app.setErrorHandler((error, request, reply) => {
     sendUnexpected(error, request, reply, dependencies.logger);
   });
+  allowHalfOpen(app.server);
   app.server.on('connect', (_request: IncomingMessage, socket: Socket) => {
     socket.end(rawAnswer(501, 'text/html', htmlPage('501 Not Implemented', 'Not Implemented')));
   });
@@ -150,7 +152,11 @@ class Rest {
     const route = matchRoute(request.method, pathOf(request.raw.url ?? ''));
     if (route.kind === 'status') answerStatus(catalog, route.choice, request, reply, settings);
     else if (route.kind === 'metadata') {
-      answerMetadata(catalog, route.choice, request, reply, settings).catch((error: unknown) => {
+      const { choice } = route;
+      const { inference } = this.#dependencies;
+      const read = () =>
+        inference.read(() => catalog.metadata(choice), deadlineIn(settings.timeoutMs));
+      answerMetadata(read, choice, request, reply, settings).catch((error: unknown) => {
         sendUnexpected(error, request, reply, this.#dependencies.logger);
       });
     } else if (route.kind === 'models') answerModels(catalog, request, reply, settings);

@@ -1,0 +1,96 @@
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
+import { afterEach } from 'vitest';
+import { GrpcServer, type GrpcSettings } from '../../ts/api/grpc/server.js';
+import { Inference } from '../../ts/api/infer.js';
+import { FakeEngine, fakeCatalog } from './fakes.js';
+
+export const identity = (bytes: Buffer): Buffer => bytes;
+const cleanUp: (() => Promise<void>)[] = [];
+
+afterEach(async () => {
+  for (const work of cleanUp.splice(0)) await work();
+});
+
+/** A running server and its client. */
+export interface Started {
+  readonly client: Client;
+  readonly server: GrpcServer;
+  readonly reloads: Buffer[];
+}
+
+/** A gRPC server on a fake engine with a client, both closed after the test. */
+export async function start(
+  options: {
+    engine?: FakeEngine;
+    catalog?: ReturnType<typeof fakeCatalog>;
+    settings?: Partial<GrpcSettings>;
+    reload?: (config: Buffer) => Promise<void>;
+  } = {},
+): Promise<Started> {
+  const reloads: Buffer[] = [];
+  const server = new GrpcServer({
+    inference: new Inference(options.engine ?? new FakeEngine()),
+    catalog: options.catalog ?? fakeCatalog(),
+    reload:
+      options.reload ??
+      (async (config) => {
+        reloads.push(config);
+      }),
+    settings: {
+      maxMessageBytes: 1024 * 1024,
+      channelArguments: [],
+      health: true,
+      reflection: true,
+      session: false,
+      ...options.settings,
+    },
+  });
+  const acceptor: Server = createServer((socket) => server.accept(socket));
+  await new Promise<void>((resolve) => acceptor.listen(0, '127.0.0.1', () => resolve()));
+  const { port } = acceptor.address() as AddressInfo;
+  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+  cleanUp.push(async () => {
+    client.close();
+    acceptor.close();
+    await server.stop(1000);
+  });
+  return { client, server, reloads };
+}
+
+/** One unary call of raw bytes. */
+export function call(
+  client: Client,
+  path: string,
+  body: Uint8Array,
+  deadline?: number,
+): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest(
+      path,
+      identity,
+      identity,
+      Buffer.from(body),
+      { deadline: deadline ?? Date.now() + 10_000 },
+      (error: ServiceError | null, reply?: Buffer) => {
+        if (error !== null) reject(error);
+        else resolve(reply as Buffer);
+      },
+    );
+  });
+}
+
+/** The code and text an RPC fails with. */
+export async function failure(
+  client: Client,
+  path: string,
+  body: Uint8Array,
+): Promise<[number, string]> {
+  try {
+    await call(client, path, body);
+  } catch (error) {
+    const { code, details } = error as ServiceError;
+    return [code, details];
+  }
+  throw new Error('the call succeeded');
+}

@@ -1,0 +1,64 @@
+import { flag, int, type OptionSpec, text } from './option-spec.js';
+
+const TFLITE = 'only SavedModels are served';
+const BATCHING = 'batching is not in this version; every request runs by itself';
+const WARMUP = 'warm-up requests are not in this version; none are replayed';
+
+/** Flags of TensorFlow Serving that are read and checked, with the reason why they change nothing here. */
+export const ACCEPTED = {
+  enable_batching: flag('Accepted', false, 'run requests in batches', { later: BATCHING }),
+  batching_parameters_file: text('Accepted', '', 'BatchingParameters in text format', {
+    later: BATCHING,
+  }),
+  enable_per_model_batching_parameters: flag(
+    'Accepted',
+    false,
+    'read batching_params.pbtxt of each version',
+    { later: BATCHING },
+  ),
+  enable_model_warmup: flag('Accepted', false, 'replay assets.extra/tf_serving_warmup_requests', {
+    later: WARMUP,
+  }),
+  num_request_iterations_for_warmup: int('Accepted', 0, 'times each warm-up request is replayed', {
+    later: WARMUP,
+  }),
+  monitoring_config_file: text('Accepted', '', 'MonitoringConfig in text format', {
+    later: 'the metrics page is not in this version',
+  }),
+  ssl_config_file: text('Accepted', '', 'SSLConfig in text format', {
+    refused:
+      'TLS is not in this version, and serving in the clear instead would be unsafe; put a TLS proxy in front',
+  }),
+  use_alts_credentials: flag('Accepted', false, 'ALTS on the gRPC port', {
+    noEffect:
+      'ALTS works between machines of Google Cloud only and grpc-js does not speak it; the gRPC port is not encrypted',
+  }),
+  rest_api_num_threads: int('Accepted', 0, 'REST threads', {
+    noEffect: 'every worker answers REST on its event loop; see --workers',
+  }),
+  grpc_max_threads: int('Accepted', 0, 'gRPC threads', {
+    noEffect: 'every worker answers gRPC on its event loop; see --workers',
+  }),
+  flush_filesystem_caches: flag('Accepted', true, 'drop read caches after loads', {
+    noEffect: 'local files have no cache of ours',
+  }),
+  remove_unused_fields_from_bundle_metagraph: flag(
+    'Accepted',
+    true,
+    'keep only signatures in memory',
+    { noEffect: 'only signatures are kept in any case' },
+  ),
+  enable_profiler: flag('Accepted', true, 'serve ProfilerService', {
+    noEffect: 'libtensorflow’s C API has no profiler service',
+  }),
+  prefer_tflite_model: flag('Accepted', false, 'use model.tflite', { noEffect: TFLITE }),
+  num_tflite_pools: int('Accepted', 0, 'TFLite pools', { noEffect: TFLITE }),
+  num_tflite_interpreters_per_pool: int('Accepted', 1, 'TFLite interpreters', { noEffect: TFLITE }),
+  thread_pool_factory_config_file: text('Accepted', '', 'ThreadPoolFactoryConfig', {
+    noEffect:
+      'thread pool factories are C++ plug-ins of TensorFlow Serving; see --inference_threads',
+  }),
+  skip_initialize_tpu: flag('Accepted', false, 'leave TPUs alone', {
+    noEffect: 'libtensorflow’s C API starts no TPU',
+  }),
+} as const satisfies Record<string, OptionSpec>;

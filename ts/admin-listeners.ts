@@ -1,0 +1,61 @@
+import { Acceptor, type ListenOn } from './acceptor.js';
+import type { Admin } from './api/admin/admin.js';
+import type { Logger } from './logger.js';
+
+/** What the admin API listens on. */
+export interface AdminSockets {
+  readonly sockets: readonly ListenOn[];
+  /** The port can be reached from this machine only. */
+  readonly isLocal: boolean;
+}
+
+/** The listeners of the admin API, on the main thread: it changes what only that may change. */
+export class AdminListeners {
+  readonly #close: () => Promise<void>;
+  #closing: Promise<void> | null = null;
+
+  private constructor(close: () => Promise<void>) {
+    this.#close = close;
+  }
+
+  /**
+   * Accepts connections; resolves once it does.
+   *
+   * @throws {ServingError} `UNAVAILABLE` the Unix socket's path is taken
+   */
+  static async start(
+    admin: Admin,
+    { sockets, isLocal }: AdminSockets,
+    logger: Logger,
+  ): Promise<AdminListeners> {
+    const { createAdminServer, freeSocketPath, restrictSocket } = await import(
+      './api/admin/server.js'
+    );
+    const started = await Promise.all(
+      sockets.map(async (on) => {
+        // A Unix socket has no host name that a page could be rebound to; its clients may send any.
+        const app = await createAdminServer({
+          admin,
+          logger,
+          isLocal: isLocal && on.path === null,
+        });
+        if (on.path !== null) await freeSocketPath(on.path);
+        const acceptor = new Acceptor(app.server, on, null);
+        await acceptor.listen();
+        if (on.path !== null) restrictSocket(on.path);
+        return { app, acceptor };
+      }),
+    );
+    return new AdminListeners(async () => {
+      for (const { acceptor } of started) acceptor.stop();
+      for (const { app } of started) app.server.closeAllConnections();
+      await Promise.all(started.map(({ app }) => app.close()));
+    });
+  }
+
+  /** Accepts no more and ends what is open. Safe to call twice. */
+  stop(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+}

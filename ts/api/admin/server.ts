@@ -1,0 +1,160 @@
+import { chmodSync, lstatSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { ServingError, toServingError } from '../../errors.js';
+import type { Logger } from '../../logger.js';
+import type { Admin, Document } from './admin.js';
+
+/** What the admin server is made of. */
+export interface AdminServerDependencies {
+  readonly admin: Admin;
+  readonly logger: Logger;
+  /** Only this machine can reach it: requests that name another host come from a web page that was rebound to here. */
+  readonly isLocal: boolean;
+}
+
+const MAX_BODY_BYTES = 16 * 1024 * 1024;
+const LOCAL_HOST = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i;
+const INT64 = /^-?\d{1,19}$/;
+
+/** Makes the admin server without a port: it changes what is served, so it never shares a port with the public API. */
+export async function createAdminServer({
+  admin,
+  logger,
+  isLocal,
+}: AdminServerDependencies): Promise<FastifyInstance> {
+  const app = fastify({ logger: false, bodyLimit: MAX_BODY_BYTES, forceCloseConnections: true });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => {
+    try {
+      const text = String(body);
+      done(null, text.trim() === '' ? null : JSON.parse(text));
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      done(new ServingError('INVALID_ARGUMENT', `the body is no JSON: ${reason}`, { cause }));
+    }
+  });
+  app.addHook('onRequest', async (request) => refuseWebPages(request, isLocal));
+  app.setErrorHandler((thrown, request, reply) => sendFailure(thrown, request, reply, logger));
+  app.setNotFoundHandler((request) => {
+    throw new ServingError('NOT_FOUND', `no such page: ${request.method} ${request.url}`);
+  });
+
+  const answer =
+    (what: string, work: (request: FastifyRequest) => Document | Promise<Document>) =>
+    async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+      const document = await work(request);
+      if (request.method !== 'GET') logger.info({ ...(request.params as object) }, what);
+      reply.header('content-type', 'application/json');
+      await reply.send(`${JSON.stringify(document, null, 1)}\n`);
+    };
+  app.get(
+    '/admin/models',
+    answer('list', () => admin.list()),
+  );
+  app.get(
+    '/admin/models/:model',
+    answer('model', (it) => admin.model(param(it, 'model'))),
+  );
+  app.post(
+    '/admin/models/:model/load',
+    answer('model loaded by admin', (it) => admin.load(param(it, 'model'), it.body ?? null)),
+  );
+  app.post(
+    '/admin/models/:model/unload',
+    answer('model unloaded by admin', (it) => admin.unload(param(it, 'model'))),
+  );
+  app.put(
+    '/admin/models/:model/labels/:label',
+    answer('label set by admin', (it) =>
+      admin.setLabel(param(it, 'model'), param(it, 'label'), versionIn(it.body)),
+    ),
+  );
+  app.delete(
+    '/admin/models/:model/labels/:label',
+    answer('label removed by admin', (it) =>
+      admin.setLabel(param(it, 'model'), param(it, 'label'), null),
+    ),
+  );
+  app.get(
+    '/admin/config',
+    answer('config', () => admin.config()),
+  );
+  app.post(
+    '/admin/reload',
+    answer('config reloaded by admin', (it) => admin.reload(it.body ?? null)),
+  );
+  await app.ready();
+  return app;
+}
+
+/**
+ * Makes the path free for a Unix socket: one that a dead server left behind is removed.
+ *
+ * @throws {ServingError} `UNAVAILABLE` a server answers on it, or something else lies there
+ */
+export async function freeSocketPath(path: string): Promise<void> {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return;
+  if (!stats.isSocket()) throw new ServingError('UNAVAILABLE', `${path}: exists and is no socket`);
+  const isAlive = await new Promise<boolean>((resolve) => {
+    const socket = connect(path, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+  if (isAlive) throw new ServingError('UNAVAILABLE', `${path}: another server answers on it`);
+  rmSync(path);
+}
+
+/** Only the server's own user may connect. */
+export function restrictSocket(path: string): void {
+  chmodSync(path, 0o600);
+}
+
+function param(request: FastifyRequest, name: string): string {
+  return (request.params as Readonly<Record<string, string>>)[name] ?? '';
+}
+
+function versionIn(body: unknown): bigint {
+  const version = (body as { version?: unknown } | null)?.version;
+  const isInteger = typeof version === 'number' ? Number.isSafeInteger(version) : false;
+  if (isInteger || (typeof version === 'string' && INT64.test(version))) {
+    return BigInt(version as number | string);
+  }
+  throw new ServingError(
+    'INVALID_ARGUMENT',
+    `version: got ${JSON.stringify(version) ?? 'nothing'}, wanted {"version": "2"}`,
+  );
+}
+
+/** A page in a browser on this machine can send requests here, but not without telling where it is from. */
+function refuseWebPages(request: FastifyRequest, isLocal: boolean): void {
+  const { origin, host } = request.headers;
+  if (origin !== undefined) {
+    throw new ServingError('PERMISSION_DENIED', `origin ${origin}: web pages may not ask here`);
+  }
+  if (isLocal && host !== undefined && host !== '' && !LOCAL_HOST.test(host)) {
+    throw new ServingError('PERMISSION_DENIED', `host ${host}: wanted localhost`);
+  }
+}
+
+function sendFailure(
+  thrown: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  logger: Logger,
+): void {
+  const status = (thrown as { statusCode?: unknown } | null)?.statusCode;
+  const error = toServingError(thrown);
+  const isRefused = typeof status === 'number' && status < 500;
+  if (error.code === 'INTERNAL' && !isRefused) {
+    logger.error({ err: thrown, url: request.url }, 'admin request failed');
+  } else if (request.method !== 'GET') {
+    logger.warn({ url: request.url, code: error.code, error: error.message }, 'admin refused');
+  }
+  reply.statusCode = isRefused ? status : error.httpStatus;
+  reply.header('content-type', 'application/json');
+  void reply.send(`${JSON.stringify({ error: error.message, code: error.code }, null, 1)}\n`);
+}

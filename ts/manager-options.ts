@@ -1,0 +1,44 @@
+import { defaultManagerOptions, type ManagerOptions } from './manager/options.js';
+import { defaultStoreOptions, type StoreOptions } from './manager/store/settings.js';
+import type { Options } from './options.js';
+import type { SessionSettings } from './session-config.js';
+
+/** The manager's part of the options. */
+export function managerOptions(
+  options: Options,
+  { configProto, savedModelTags }: SessionSettings,
+): ManagerOptions {
+  return {
+    fileSystemPollWaitSeconds: options.fileSystemPollWaitSeconds,
+    storePollWaitSeconds: options.storePollWaitSeconds,
+    maxNumLoadRetries: options.maxNumLoadRetries,
+    loadRetryIntervalMicros: options.loadRetryIntervalMicros,
+    numInitialLoadThreads:
+      options.numInitialLoadThreads || defaultManagerOptions.numInitialLoadThreads,
+    numLoadThreads: options.numLoadThreads,
+    numUnloadThreads: options.numUnloadThreads,
+    servableVersionsAlwaysPresent: options.servableVersionsAlwaysPresent,
+    allowVersionLabelsForUnavailableModels: options.allowVersionLabelsForUnavailableModels,
+    forceAllowAnyVersionLabelsForUnavailableModels:
+      options.forceAllowAnyVersionLabelsForUnavailableModels,
+    modelLoading: options.modelLoading,
+    pinnedModels: options.pinnedModels,
+    totalModelMemoryLimitBytes: options.totalModelMemoryLimitBytes,
+    transitionPolicy: options.transitionPolicy,
+    endedVersionTtlSeconds: options.endedVersionTtlSeconds,
+    savedModelTags,
+    configProto,
+    inputShapeCheck: options.inputShapeCheck,
+  };
+}
+
+/** The stores' part of the options; credentials come from the environment and files. */
+export function storeOptions(options: Options): StoreOptions {
+  const defaults = defaultStoreOptions();
+  return {
+    ...defaults,
+    modelCacheDir: options.modelCacheDir || defaults.modelCacheDir,
+    modelCacheMaxBytes: options.modelCacheMaxBytes,
+    storeTimeoutSeconds: options.storeTimeoutSeconds,
+  };
+}
