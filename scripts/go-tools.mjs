@@ -1,13 +1,12 @@
-// Builds the Go programs that tests use into test/.cache/bin, each once; prints their paths.
+// Builds the Go programs that tests use into the user's cache, each once; prints their paths.
 //
 // node scripts/go-tools.mjs [grpcurl]          SERVABLE_TEST_GRPCURL names a grpcurl that is there already
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { fail, ROOT } from './lib.mjs';
+import { fail, TOOLS as BIN } from './lib.mjs';
 
-const BIN = join(ROOT, 'test', '.cache', 'bin');
 const TOOLS = {
   grpcurl: 'github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3',
 };
@@ -25,7 +24,7 @@ export function goTool(name) {
   if (spawnSync('go', ['version'], { stdio: 'ignore' }).status !== 0) {
     fail(`${name} is built with Go, which is not on PATH: install Go 1.22 or newer, or set ${variable}`);
   }
-  console.error(`building ${module} into test/.cache/bin (minutes, once)`);
+  console.error(`building ${module} into ${BIN} (minutes, once)`);
   mkdirSync(BIN, { recursive: true });
   const { status } = spawnSync('go', ['install', module], {
     stdio: ['ignore', 2, 2],
