@@ -20,11 +20,11 @@ use support::made;
 
 /// Compiles a shared library out of one C text. `None`, said aloud, without a C compiler.
 fn fake(dir: &Path, name: &str, source: &str) -> Option<PathBuf> {
-    compile(dir, name, source, None)
+    compile(dir, name, source, &[])
 }
 
 /// As [`fake`], linked with another library.
-fn compile(dir: &Path, name: &str, source: &str, with: Option<&Path>) -> Option<PathBuf> {
+fn compile(dir: &Path, name: &str, source: &str, link: &[&str]) -> Option<PathBuf> {
     fs::create_dir_all(dir).unwrap();
     let (text, file) = (dir.join("fake.c"), dir.join(name));
     fs::write(&text, source).unwrap();
@@ -33,7 +33,7 @@ fn compile(dir: &Path, name: &str, source: &str, with: Option<&Path>) -> Option<
         .args(["-shared", "-fPIC", "-o"])
         .arg(&file)
         .arg(&text)
-        .args(with);
+        .args(link);
     match compiler.status() {
         Ok(status) if status.success() => Some(fs::canonicalize(file).unwrap()),
         other => {
@@ -200,17 +200,23 @@ __attribute__((constructor)) static void start(void) {
 "#;
 
 fn custom_ops_work_after_their_library_is_loaded(library: &'static Library, dir: &Path) {
-    // Libraries of ops find TensorFlow by depending on the part of it that holds the registry, as
-    // TensorFlow's own tools link them.
-    let beside = library
+    // Libraries of ops find TensorFlow by depending on the part of it that holds the registry, as TensorFlow's own tools link
+    // them. The linker only writes the name down, so a stand-in of that name does; our own copy has no section table to link by.
+    let registry = library
         .path()
         .with_file_name("libtensorflow_framework.so.2");
-    let registry = if beside.exists() {
-        beside
+    let registry = if registry.exists() {
+        registry
     } else {
         library.path().to_path_buf()
     };
-    let Some(path) = compile(dir, "ops.so", OP_LIBRARY, Some(&registry)) else {
+    let name = registry.file_name().and_then(|name| name.to_str()).unwrap();
+    let soname = format!("-Wl,-soname,{name}");
+    let Some(stand_in) = compile(dir, "stand-in.so", "", &[&soname]) else {
+        return;
+    };
+    let link = ["-Wl,--no-as-needed", stand_in.to_str().unwrap()];
+    let Some(path) = compile(dir, "ops.so", OP_LIBRARY, &link) else {
         return;
     };
     let nodes = [
