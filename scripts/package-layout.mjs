@@ -23,7 +23,14 @@ export const PLATFORMS = [
 ];
 
 /** What the main package holds beside its compiled JavaScript and its manifest. */
-export const MAIN_FILES = ['protos', 'models/demo', 'LICENSE', 'README.md', 'CHANGELOG.md'];
+export const MAIN_FILES = [
+  'protos',
+  'models/demo',
+  'servable.schema.json',
+  'LICENSE',
+  'README.md',
+  'CHANGELOG.md',
+];
 
 /** Manifest fields of the main package that are the repository's own, word for word. */
 const KEPT = [

@@ -1,4 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { messageType } from '../ts/codec/messages.js';
 import { flagsHelp, nearest, parseFlags } from '../ts/flags.js';
 import {
   OPTION_NAMES,
@@ -7,7 +11,7 @@ import {
   optionKey,
   resolveOptions,
 } from '../ts/options.js';
-import { sessionConfig } from '../ts/session-config.js';
+import { sessionSettings } from '../ts/session-config.js';
 
 describe('flags', () => {
   it('takes every spelling of a flag', () => {
@@ -64,9 +68,19 @@ describe('flags', () => {
     ],
     [['--port=x'], '--port: got "x", wanted a number'],
     [['--listen_after_load=maybe'], '--listen_after_load: got "maybe", wanted true or false'],
+    [['--config'], '--config needs a value: file with the same options'],
     [['--nomodel_name'], 'unknown flag --nomodel_name: did you mean --model_name?'],
   ])('refuses %j', (argv, message) => {
     expect(() => parseFlags(argv)).toThrow(message);
+  });
+
+  it('takes a configuration file apart from the options', () => {
+    expect(parseFlags(['--config=a.yaml', '--port=1'])).toMatchObject({
+      config: 'a.yaml',
+      values: { port: 1 },
+    });
+    expect(parseFlags(['--config', 'a.yaml']).config).toBe('a.yaml');
+    expect(parseFlags([]).config).toBeNull();
   });
 
   it('finds the nearest name, or none', () => {
@@ -142,6 +156,12 @@ describe('options', () => {
     ],
     [{ sslConfigFile: 'x' }, '--ssl_config_file: TLS is not in this version'],
     [{ grpcChannelArguments: ['x'] }, '--grpc_channel_arguments: got "x", wanted key=value'],
+    [{ mixedPrecision: 'float16' }, '--mixed_precision: got "float16", wanted one of "", bfloat16'],
+    [{ adminPort: 8501 }, '--admin_port is 8501 like another port: they must differ'],
+    [
+      { adminSocketPath: '/run/s', grpcSocketPath: '/run/s' },
+      '--admin_socket_path is /run/s like another socket: they must differ',
+    ],
     [
       {
         tensorflowSessionParallelism: 1,
@@ -159,6 +179,16 @@ describe('options', () => {
     expect(warn({ restApiNumThreads: 8 })).toEqual([
       '--rest_api_num_threads has no effect: every worker answers REST on its event loop; see --workers',
     ]);
+    for (const [key, reason] of Object.entries({
+      useAltsCredentials: 'machines of Google Cloud only',
+      skipInitializeTpu: 'starts no TPU',
+      preferTfliteModel: 'only SavedModels are served',
+      enableProfiler: 'no profiler service',
+      threadPoolFactoryConfigFile: 'C++ plug-ins of TensorFlow Serving',
+    })) {
+      const value = key === 'threadPoolFactoryConfigFile' ? '/x' : true;
+      expect(warn({ [key]: value })[0]).toContain(reason);
+    }
     expect(warn({ enableBatching: true })).toEqual([
       '--enable_batching is ignored: batching is not in this version; every request runs by itself',
     ]);
@@ -172,19 +202,86 @@ describe('options', () => {
   });
 });
 
-describe('session config', () => {
-  const bytes = async (given: Parameters<typeof resolveOptions>[0]) => {
-    const config = await sessionConfig(resolveOptions(given).options);
-    return config === null ? null : Buffer.from(config).toString('hex');
+describe('session settings', () => {
+  const settings = (given: Parameters<typeof resolveOptions>[0]) =>
+    sessionSettings(resolveOptions(given).options);
+  const config = async (given: Parameters<typeof resolveOptions>[0]) => {
+    const { configProto } = await settings(given);
+    return configProto === null ? null : messageType('tensorflow.ConfigProto').decode(configProto);
+  };
+  const file = (text: string): string => {
+    const folder = mkdtempSync(join(tmpdir(), 'servable-session-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    writeFileSync(join(folder, 'session.config'), text);
+    return join(folder, 'session.config');
   };
 
-  it('is TensorFlow’s default unless asked for', async () => {
-    expect(await bytes({})).toBeNull();
+  it('are TensorFlow’s defaults unless asked for', async () => {
+    expect(await settings({})).toEqual({
+      configProto: null,
+      savedModelTags: ['serve'],
+      warnings: [],
+    });
   });
 
-  it('sets both kinds of threads', async () => {
-    // ConfigProto: intra_op_parallelism_threads = 2, inter_op_parallelism_threads = 5.
-    expect(await bytes({ tensorflowSessionParallelism: 3 })).toMatch(/^10032803/);
-    expect(await bytes({ tensorflowIntraOpParallelism: 4 })).toMatch(/^1004/);
+  it('set both kinds of threads', async () => {
+    expect(await config({ tensorflowSessionParallelism: 3 })).toMatchObject({
+      intraOpParallelismThreads: 3,
+      interOpParallelismThreads: 3,
+    });
+    expect(await config({ tensorflowIntraOpParallelism: 4 })).toMatchObject({
+      intraOpParallelismThreads: 4,
+      interOpParallelismThreads: 0,
+    });
+  });
+
+  it('turn XLA and bfloat16 on, and take a share of the GPU', async () => {
+    expect((await config({ xlaGpuCompilationEnabled: true }))?.graphOptions).toMatchObject({
+      optimizerOptions: { globalJitLevel: 1, cpuGlobalJit: false },
+    });
+    expect(
+      (await config({ xlaCpuCompilationEnabled: true, mixedPrecision: 'bfloat16' }))?.graphOptions,
+    ).toMatchObject({
+      optimizerOptions: { globalJitLevel: 1, cpuGlobalJit: true },
+      rewriteOptions: { autoMixedPrecisionOnednnBfloat16: 1 },
+    });
+    const gpu = await config({ perProcessGpuMemoryFraction: 0.5 });
+    expect(gpu?.gpuOptions?.perProcessGpuMemoryFraction).toBe(0.5);
+  });
+
+  it('come from a file, and flags go before it', async () => {
+    const path = file(
+      'intra_op_parallelism_threads: 2 gpu_options { allow_growth: true per_process_gpu_memory_fraction: 0.1 }',
+    );
+    expect(
+      await config({ tensorflowSessionConfigFile: path, perProcessGpuMemoryFraction: 0.5 }),
+    ).toMatchObject({
+      intraOpParallelismThreads: 2,
+      gpuOptions: { allowGrowth: true, perProcessGpuMemoryFraction: 0.5 },
+    });
+    const bad = file('intra_op: 2');
+    await expect(settings({ tensorflowSessionConfigFile: bad })).rejects.toThrow(
+      `Invalid protobuf file: '${bad}': line 1, column 8: tensorflow.ConfigProto: unknown field 'intra_op'`,
+    );
+  });
+
+  it('come from a platform config file, which replaces the flags', async () => {
+    const adapter = 'type.googleapis.com/tensorflow.serving.SavedModelBundleSourceAdapterConfig';
+    const path = file(`platform_configs { key: "tensorflow" value { source_adapter_config {
+      [${adapter}] { legacy_config {
+        session_config { intra_op_parallelism_threads: 3 } saved_model_tags: "serve" saved_model_tags: "gpu"
+      } } } } }`);
+    const { configProto, savedModelTags, warnings } = await settings({
+      platformConfigFile: path,
+      tensorflowSessionParallelism: 7,
+    });
+    expect(Buffer.from(configProto ?? []).toString('hex')).toBe('1003');
+    expect(savedModelTags).toEqual(['serve', 'gpu']);
+    expect(warnings).toEqual([
+      '--platform_config_file is set: the flags of TensorFlow sessions have no effect',
+    ]);
+    await expect(settings({ platformConfigFile: file('') })).rejects.toThrow(
+      'platform_configs["tensorflow"].source_adapter_config: got none, wanted tensorflow.serving.SavedModelBundleSourceAdapterConfig',
+    );
   });
 });

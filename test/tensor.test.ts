@@ -1,6 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { nestedTensor } from '../ts/nested.js';
-import { type DType, dtypeNumber, dtypeOf, tensor } from '../ts/tensor.js';
+import {
+  type DType,
+  dtypeLayout,
+  dtypeNumber,
+  dtypeOf,
+  type Float16Data,
+  tensor,
+} from '../ts/tensor.js';
+
+/** Every element type but strings and handles, by TensorFlow's numbers. */
+const NUMERIC_TYPES = Array.from({ length: 33 }, (_, index) => dtypeOf(index + 1)).filter(
+  (dtype) => dtypeLayout(dtype) !== null,
+);
 
 describe('tensor()', () => {
   test('takes the element type from the array and one dimension from its length', () => {
@@ -69,6 +81,59 @@ describe('tensor()', () => {
       [3, 4],
     ]);
     expect(tensor(new Int32Array([7]), []).toArray()).toBe(7);
+  });
+
+  test('rounds floats to half and bfloat16, ties to even', () => {
+    const values = [0.1, -2.5, 65519, 65520, 2049, 2051, 6e-8, 2 ** -25, -0, Number.NaN];
+    const half = [0x2e66, 0xc100, 0x7bff, 0x7c00, 0x6800, 0x6802, 1, 0, 0x8000, 0x7e00];
+    for (const data of [new Float32Array(values), new Float64Array(values)]) {
+      expect(tensor(data, undefined, 'half').data).toEqual(new Uint16Array(half));
+    }
+    const wide = new Float64Array([0.1, -2.5, 1 + 2 ** -8, 1 + 3 * 2 ** -8, 3.4e38, -1e-45]);
+    const brain = [0x3dcd, 0xc020, 0x3f80, 0x3f82, 0x7f80, 0x8000];
+    expect(tensor(wide, [2, 3], 'bfloat16').data).toEqual(new Uint16Array(brain));
+    // Rounding to float on the way would make a tie of it and go the wrong way.
+    const once = new Float64Array([1 + 2 ** -8 + 2 ** -40]);
+    expect(tensor(once, [1], 'bfloat16').data).toEqual(new Uint16Array([0x3f81]));
+  });
+
+  test('every bfloat16 reads back the same', () => {
+    const bits = Uint16Array.from({ length: 0x7f81 }, (_, i) => i);
+    const floats = tensor(bits, undefined, 'bfloat16').toFloat32();
+    expect(tensor(floats, undefined, 'bfloat16').data).toEqual(bits);
+  });
+
+  test("takes JavaScript's own halves and clamped bytes as they are", () => {
+    class Float16Array extends Uint16Array {
+      override get [Symbol.toStringTag]() {
+        return 'Float16Array' as never;
+      }
+    }
+    const halves = new Float16Array([0x3c00, 0xc000]);
+    const made = tensor(halves as unknown as Float16Data);
+    expect([made.dtype, made.toFloat32()]).toEqual(['half', new Float32Array([1, -2])]);
+    const pixels = new Uint8ClampedArray([1, 300]);
+    const bytes = tensor(pixels);
+    expect([bytes.dtype, bytes.data]).toEqual(['uint8', new Uint8Array([1, 255])]);
+    expect((bytes.data as Uint8Array).buffer).toBe(pixels.buffer);
+  });
+
+  test.each(NUMERIC_TYPES)('makes a tensor of %s from its array and from raw bytes', (dtype) => {
+    const form = dtypeLayout(dtype);
+    if (form === null) throw new Error(dtype);
+    const data = new form.array(4 * form.lanes);
+    expect(tensor(data, [2, 2], dtype)).toMatchObject({ dtype, shape: [2, 2], data, size: 4 });
+    const raw = new Uint8Array(data.byteLength + 1).subarray(1);
+    expect(tensor(raw, undefined, dtype)).toMatchObject({ dtype, shape: [4], data });
+    const other = dtype === 'double' || dtype === 'complex128' ? Int8Array : Float64Array;
+    if (dtype === 'half' || dtype === 'bfloat16') return;
+    expect(() => tensor(new other(4), undefined, dtype)).toThrow(
+      `tensor of ${dtype}: expected ${form.array.name} or Uint8Array, got ${other.name}`,
+    );
+  });
+
+  test.each(['resource', 'variant', 'string'] as const)('%s is not made of numbers', (dtype) => {
+    expect(() => tensor(new Uint8Array(1), [1], dtype)).toThrow('cannot be made of a typed array');
   });
 
   test('every half reads back the same', () => {

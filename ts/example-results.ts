@@ -18,7 +18,7 @@ export interface ExampleMethod<Result> {
    * @param text gives the signature in protobuf's text format, for errors
    * @throws {ServingError} `INVALID_ARGUMENT` for a signature the method does not fit, with TensorFlow Serving's text
    */
-  outputs(signature: Signature, text: () => string): readonly string[];
+  outputs(signature: Signature, text: () => Promise<string>): Promise<readonly string[]>;
   /**
    * What the model answered.
    *
@@ -34,19 +34,19 @@ const INPUTS = 'inputs';
 
 /** Pairs of label and score for each example. */
 export const CLASSIFY: ExampleMethod<Classification[][]> = {
-  outputs(signature, text) {
+  async outputs(signature, text) {
     const names = Object.keys(signature.outputs);
     checkOneInput(signature);
     if (names.length < 1 || names.length > 2) {
       throw invalid(`Expected one or two output Tensors, found ${names.length}`);
     }
     if (!Object.hasOwn(signature.inputs, INPUTS)) {
-      throw invalid(`No classification inputs found in SignatureDef: ${text()}`);
+      throw invalid(`No classification inputs found in SignatureDef: ${await text()}`);
     }
     const wanted = ['classes', 'scores'].filter((name) => names.includes(name));
     if (wanted.length > 0) return wanted;
     throw invalid(
-      `Expected classification signature outputs to contain at least one of "classes" or "scores". Signature was: ${text()}`,
+      `Expected classification signature outputs to contain at least one of "classes" or "scores". Signature was: ${await text()}`,
     );
   },
   results({ classes, scores }, batch) {
@@ -71,15 +71,15 @@ export const CLASSIFY: ExampleMethod<Classification[][]> = {
 
 /** One value for each example. */
 export const REGRESS: ExampleMethod<Float32Array> = {
-  outputs(signature, text) {
+  async outputs(signature, text) {
     checkOneInput(signature);
     const names = Object.keys(signature.outputs);
     if (names.length !== 1) throw invalid('Expected one output Tensor.');
     if (!Object.hasOwn(signature.inputs, INPUTS)) {
-      throw invalid(`No regression inputs found in SignatureDef: ${text()}`);
+      throw invalid(`No regression inputs found in SignatureDef: ${await text()}`);
     }
     if (names[0] !== 'outputs') {
-      throw invalid(`No regression outputs found in SignatureDef: ${text()}`);
+      throw invalid(`No regression outputs found in SignatureDef: ${await text()}`);
     }
     return names;
   },

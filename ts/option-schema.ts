@@ -18,7 +18,25 @@ export function optionSchema(): Record<string, unknown> {
 
 /** The text of `servable.schema.json`. */
 export function optionSchemaText(): string {
-  return `${JSON.stringify(optionSchema(), null, 2)}\n`;
+  return `${print(optionSchema(), '')}\n`;
+}
+
+const WIDTH = 100;
+
+/** JSON as the repository's formatter lays it out: objects over several lines, arrays on one where they fit. */
+function print(value: unknown, indent: string): string {
+  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  const inner = `${indent}  `;
+  const isArray = Array.isArray(value);
+  const items = isArray
+    ? value.map((item) => print(item, inner))
+    : Object.entries(value).map(([key, item]) => `${JSON.stringify(key)}: ${print(item, inner)}`);
+  if (items.length === 0) return isArray ? '[]' : '{}';
+  const line = `[${items.join(', ')}]`;
+  // The longest key in front of an array is "default": with its comma that is 12 characters.
+  if (isArray && indent.length + line.length + 12 <= WIDTH) return line;
+  const [open, close] = isArray ? ['[', ']'] : ['{', '}'];
+  return `${open}\n${items.map((item) => inner + item).join(',\n')}\n${indent}${close}`;
 }
 
 function property(name: OptionName): Record<string, unknown> {

@@ -1,6 +1,4 @@
 import { type ExampleInput, encodeExamples } from './codec/examples.js';
-import { messageType } from './codec/messages.js';
-import { printText } from './codec/text-format.js';
 import { Deferred } from './deferred.js';
 import { ServingError } from './errors.js';
 import { CLASSIFY, type Classification, type ExampleMethod, REGRESS } from './example-results.js';
@@ -172,7 +170,7 @@ export class SavedModel {
     if (signature === undefined) {
       throw new ServingError('INVALID_ARGUMENT', `No signature was found with the name: ${name}`);
     }
-    const wanted = method.outputs(signature, () => this.#signatureText(name));
+    const wanted = await method.outputs(signature, () => this.#signatureText(name));
     if (examples.length === 0) throw new ServingError('INVALID_ARGUMENT', 'Input is empty.');
     if (options.signal?.aborted) throw aborted(options.signal);
     const serialized = encodeExamples(examples, options.context);
@@ -221,12 +219,14 @@ export class SavedModel {
     if (this.#closed !== null) throw new ServingError('FAILED_PRECONDITION', 'the model is closed');
   }
 
-  /** A signature in protobuf's text format. */
-  #signatureText(name: string): string {
+  /** A signature in protobuf's text format, its last line ended as TensorFlow Serving prints it. */
+  async #signatureText(name: string): Promise<string> {
+    const { messageType } = await import('./codec/messages.js');
+    const { printText } = await import('./codec/text-format.js');
     const map = messageType('tensorflow.serving.SignatureDefMap');
     const definition = map.decode(this.#model.signatureDefMap()).signatureDef[name];
     if (definition === undefined) return '';
-    return printText(messageType('tensorflow.SignatureDef'), definition);
+    return `${printText(messageType('tensorflow.SignatureDef'), definition)}\n`;
   }
 
   #signature(name: string): Signature {

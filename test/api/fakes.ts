@@ -1,8 +1,9 @@
-import type { Engine } from '../../ts/api/infer.js';
+import type { Engine, RequestBody } from '../../ts/api/infer.js';
 import type { CatalogReader } from '../../ts/api/model-status.js';
 import { ServingError } from '../../ts/errors.js';
 import type { ModelStatus, VersionStatus } from '../../ts/native/catalog.js';
 import type { Done, Target } from '../../ts/native/infer-queue.js';
+import { LargeBody } from '../../ts/native/large-body.js';
 
 /** One request the fake engine got. */
 export interface Seen {
@@ -14,10 +15,37 @@ export interface Seen {
 /** What the fake engine answers with. */
 export type Answer = { reply: string | Buffer; version?: number } | ServingError | 'never';
 
+/** Large bodies by number, as the addon keeps them. */
+export class FakeBodies {
+  readonly open = new Map<number, Buffer[]>();
+  #next = 0;
+
+  openBody(): number {
+    this.#next += 1;
+    this.open.set(this.#next, []);
+    return this.#next;
+  }
+
+  writeBody(body: number, part: Buffer): void {
+    this.open.get(body)?.push(part);
+  }
+
+  closeBody(body: number): void {
+    this.open.delete(body);
+  }
+
+  text(body: RequestBody): string {
+    return (
+      body instanceof LargeBody ? Buffer.concat(this.open.get(body.id) ?? []) : body
+    ).toString();
+  }
+}
+
 /** An engine without models: it answers what the test says, from the next turn of the event loop. */
 export class FakeEngine implements Engine {
   readonly seen: Seen[] = [];
   readonly cancelled: number[] = [];
+  readonly bodies = new FakeBodies();
   targetCalls = 0;
   answer: (seen: Seen) => Answer;
   readonly #targets: Target[] = [];
@@ -33,10 +61,14 @@ export class FakeEngine implements Engine {
     return this.#targets.push(target) - 1;
   }
 
-  infer(target: number, body: Buffer, deadlineMs: number, done: Done): number {
+  openBody(expectedBytes: number): LargeBody {
+    return new LargeBody(this.bodies, expectedBytes);
+  }
+
+  infer(target: number, body: RequestBody, deadlineMs: number, done: Done): number {
     const found = this.#targets[target];
     if (found === undefined) throw new Error(`no target ${target}`);
-    const seen = { target: found, body: body.toString(), deadlineMs };
+    const seen = { target: found, body: this.bodies.text(body), deadlineMs };
     this.seen.push(seen);
     this.#running += 1;
     const answer = this.answer(seen);

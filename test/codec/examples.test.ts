@@ -30,7 +30,6 @@ describe('encodeExamples()', () => {
         integers: new Int32Array([-1, 1]),
         wide: new BigInt64Array([-(2n ** 63n)]),
         empty: [],
-        __proto__: 'no feature',
         ['__proto__']: 'a feature',
         '': 5n,
       },

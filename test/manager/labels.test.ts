@@ -59,3 +59,9 @@ test('a new label map replaces the old one, and a refused one changes nothing', 
   await bench.manager.apply([next(1n)]);
   expect(bench.catalog.labels.get('m')).toEqual([{ label: 'new', version: 1n }]);
 });
+
+test('with force a label may be moved to a version that is not available', () => {
+  expect(() =>
+    checkLabels(labelled({ stable: 9n }), labelled({ stable: 1n }), available, true, true),
+  ).not.toThrow();
+});

@@ -169,7 +169,7 @@ test('replaced content of a version is loaded and takes over without a gap', asy
   bench.folder.add('m', 1, 'another');
   await bench.settle();
   expect(bench.loader.calls).toHaveLength(2);
-  expect(bench.catalog.log).toEqual(['publish m/1', 'withdraw m/1', 'publish m/1']);
+  expect(bench.catalog.log).toEqual(['publish m/1', 'replace m/1']);
   expect(bench.catalog.status('m')).toBe('1:AVAILABLE');
   expect(bench.loader.models.map((it) => it.closed)).toEqual([true, false]);
   await bench.settle();

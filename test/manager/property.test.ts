@@ -10,6 +10,7 @@ import { ServedModel } from '../../ts/manager/model.js';
 import {
   defaultManagerOptions,
   type ManagerOptions,
+  type ModelLoading,
   type TransitionPolicy,
 } from '../../ts/manager/options.js';
 import { FakeCatalog, FakeClock, FakeModel, ModelFolder, quiet } from './support.js';
@@ -41,11 +42,16 @@ class World {
   wanted: bigint[] = [];
   everServed = false;
 
-  constructor(seed: number, transitionPolicy: TransitionPolicy) {
+  constructor(
+    seed: number,
+    transitionPolicy: TransitionPolicy,
+    modelLoading: ModelLoading = 'eager',
+  ) {
     this.roll = random(seed);
     const options: ManagerOptions = {
       ...defaultManagerOptions,
       transitionPolicy,
+      modelLoading,
       loadRetryIntervalMicros: 1_000_000,
       endedVersionTtlSeconds: 30,
     };
@@ -101,6 +107,9 @@ class World {
   async step(): Promise<void> {
     const before = this.catalog.versions('m');
     const wantedBefore = this.wanted;
+    // Does nothing to an eager model.
+    if (this.roll(8) === 0) this.model.rest();
+    else if (this.roll(4) === 0) this.model.demand();
     switch (this.roll(6)) {
       case 0:
       case 1:
@@ -159,6 +168,7 @@ class World {
 
   /** Lets everything come to an end: the wishes of the last moment must then be fulfilled. */
   async rest(): Promise<void> {
+    this.model.demand();
     this.model.see({
       kind: 'versions',
       aspired: this.wanted.map((version) => ({
@@ -199,6 +209,16 @@ test.each(seeds.slice(0, 4))(
   'random wishes with resource-preserving transitions never serve an unloaded version (seed %i)',
   async (seed) => {
     const world = new World(seed, 'resource_preserving');
+    world.policyKeeps = false;
+    for (let step = 0; step < 60; step += 1) await world.step();
+    await world.rest();
+  },
+);
+
+test.each(seeds.slice(0, 6))(
+  'random demands of a model on demand never serve an unloaded version or close one under a request (seed %i)',
+  async (seed) => {
+    const world = new World(seed, 'availability_preserving', 'on_demand');
     world.policyKeeps = false;
     for (let step = 0; step < 60; step += 1) await world.step();
     await world.rest();

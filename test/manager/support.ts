@@ -50,6 +50,8 @@ export class FakeModel implements LoadedModel {
   readonly signatures = [];
   readonly info: ModelInfo;
   closed = false;
+  #leases = 0;
+  #whenFree: (() => void)[] = [];
 
   constructor(exportDir: string) {
     this.info = { exportDir, tags: ['serve'], tensorflowVersion: '', devices: [] };
@@ -59,8 +61,19 @@ export class FakeModel implements LoadedModel {
     return Buffer.alloc(0);
   }
 
+  /** As the engine does, waits for requests. */
   async close(): Promise<void> {
+    if (this.#leases > 0) await new Promise<void>((resolve) => this.#whenFree.push(resolve));
     this.closed = true;
+  }
+
+  lease(): void {
+    this.#leases += 1;
+  }
+
+  endLease(): void {
+    this.#leases -= 1;
+    if (this.#leases === 0) for (const free of this.#whenFree.splice(0)) free();
   }
 }
 
@@ -71,15 +84,13 @@ export class FakeCatalog implements CatalogWriter {
   readonly labels = new Map<string, readonly { label: string; version: bigint }[]>();
   /** Every publish, withdraw and remove, such as `publish m/1`. */
   readonly log: string[] = [];
-  readonly #leases = new Map<FakeModel, number>();
-  readonly #gone = new Map<FakeModel, () => void>();
 
   publish(name: string, version: bigint, model: LoadedModel): void {
     const key = `${name}/${version}`;
-    if (this.published.has(key)) throw new Error(`${key} is published already`);
     if ((model as FakeModel).closed) throw new Error(`${key} is closed`);
+    const before = this.published.get(key);
     this.published.set(key, model as FakeModel);
-    this.log.push(`publish ${key}`);
+    this.log.push(`${before === undefined ? 'publish' : 'replace'} ${key}`);
   }
 
   async withdraw(name: string, version: bigint): Promise<void> {
@@ -88,9 +99,6 @@ export class FakeCatalog implements CatalogWriter {
     if (model === undefined) throw new Error(`${key} is not published`);
     this.published.delete(key);
     this.log.push(`withdraw ${key}`);
-    if ((this.#leases.get(model) ?? 0) > 0) {
-      await new Promise<void>((resolve) => this.#gone.set(model, resolve));
-    }
     await model.close();
   }
 
@@ -115,12 +123,10 @@ export class FakeCatalog implements CatalogWriter {
     if (newest === undefined) throw new Error(`Servable not found for request: Latest(${name})`);
     const model = this.published.get(`${name}/${newest}`) as FakeModel;
     if (model.closed) throw new Error(`${name}/${newest} serves although it is closed`);
-    this.#leases.set(model, (this.#leases.get(model) ?? 0) + 1);
+    model.lease();
     return () => {
       if (model.closed) throw new Error(`${name}/${newest} was closed during a request`);
-      const left = (this.#leases.get(model) ?? 0) - 1;
-      this.#leases.set(model, left);
-      if (left === 0) this.#gone.get(model)?.();
+      model.endLease();
     };
   }
 

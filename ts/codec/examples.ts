@@ -2,7 +2,6 @@ import { ServingError } from '../errors.js';
 import type { Classification } from '../example-results.js';
 import { addon, call } from '../native/load.js';
 import { isNumericData, type NumericData } from '../tensor.js';
-import { type Init, messageType, type Feature as WireFeature } from './messages.js';
 import type { NonFiniteStyle } from './predict.js';
 
 /**
@@ -107,37 +106,43 @@ function serialize(where: string, example: ExampleInput): Buffer {
       `${where}: expected an object of features or a serialized tf.Example, got ${typeof example}`,
     );
   }
-  const feature = Object.fromEntries(
-    Object.entries(example).map(([name, value]) => [name, wireFeature(`${where}.${name}`, value)]),
-  );
-  return messageType('tensorflow.Example').encode({ features: { feature } });
+  const entries = Object.entries(example).map(([name, value]) => {
+    const feature = list(`${where}.${name}`, value);
+    return field(1, field(1, Buffer.from(name, 'utf8')), field(2, feature));
+  });
+  return field(1, ...entries);
 }
 
-type Kind = keyof WireFeature;
-
-function wireFeature(where: string, value: FeatureValue): Init<WireFeature> {
-  const list = valuesOf(value);
-  const [first] = list;
-  if (first === undefined && list.length === 0) return {};
-  const kind = kindOf(where, first);
-  for (const [index, element] of list.entries()) {
-    const other = kindOf(`${where}[${index}]`, element);
-    if (other !== kind) {
+/** A `tf.Feature`: one of three lists, or none without values. */
+function list(where: string, value: FeatureValue): Buffer {
+  const values = valuesOf(value);
+  if (values.length === 0) return Buffer.alloc(0);
+  const kind = kindOf(where, values[0]);
+  for (const [index, element] of values.entries()) {
+    if (kindOf(`${where}[${index}]`, element) !== kind) {
       throw new ServingError(
         'INVALID_ARGUMENT',
         `${where}[${index}]: expected a value for the ${LISTS[kind]}, got ${typeof element}`,
       );
     }
   }
-  if (kind === 'floatList') return { floatList: { value: list as number[] } };
-  if (kind === 'bytesList') return { bytesList: { value: list.map(bytesOf) } };
-  return { int64List: { value: list.map((element, at) => int64(`${where}[${at}]`, element)) } };
+  if (kind === BYTES) return field(kind, ...values.map((element) => field(1, bytesOf(element))));
+  if (kind === FLOATS) return field(kind, field(1, floats(values as number[])));
+  const varints = values.map((element, index) => varint(int64(`${where}[${index}]`, element)));
+  return field(kind, field(1, ...varints));
 }
 
+/** Field numbers of the lists in `tf.Feature`. */
+const BYTES = 1;
+const FLOATS = 2;
+const INT64S = 3;
+
+type Kind = typeof BYTES | typeof FLOATS | typeof INT64S;
+
 const LISTS: Readonly<Record<Kind, string>> = {
-  bytesList: 'bytes_list',
-  floatList: 'float_list',
-  int64List: 'int64_list',
+  [BYTES]: 'bytes_list',
+  [FLOATS]: 'float_list',
+  [INT64S]: 'int64_list',
 };
 
 /** The values of a feature, those of an integer array as bigints. */
@@ -150,9 +155,9 @@ function valuesOf(value: FeatureValue): readonly unknown[] {
 }
 
 function kindOf(where: string, value: unknown): Kind {
-  if (typeof value === 'string' || value instanceof Uint8Array) return 'bytesList';
-  if (typeof value === 'number') return 'floatList';
-  if (typeof value === 'bigint' || typeof value === 'boolean') return 'int64List';
+  if (typeof value === 'string' || value instanceof Uint8Array) return BYTES;
+  if (typeof value === 'number') return FLOATS;
+  if (typeof value === 'bigint' || typeof value === 'boolean') return INT64S;
   throw new ServingError(
     'INVALID_ARGUMENT',
     `${where}: expected a string, bytes, number, bigint or boolean, got ${value === null ? 'null' : typeof value}`,
@@ -167,4 +172,25 @@ function int64(where: string, value: unknown): bigint {
   const whole = BigInt(value as bigint | boolean);
   if (BigInt.asIntN(64, whole) === whole) return whole;
   throw new ServingError('INVALID_ARGUMENT', `${where}: expected int64, got ${whole}`);
+}
+
+function floats(values: readonly number[]): Buffer {
+  const bytes = Buffer.alloc(values.length * 4);
+  for (const [index, value] of values.entries()) bytes.writeFloatLE(value, index * 4);
+  return bytes;
+}
+
+/** A length-delimited field. Written by hand: loading protobufjs for these four messages would double the package's start-up. */
+function field(number: number, ...parts: readonly Uint8Array[]): Buffer {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  return Buffer.concat([Buffer.from([(number << 3) | 2]), varint(BigInt(length)), ...parts]);
+}
+
+function varint(value: bigint): Buffer {
+  let rest = BigInt.asUintN(64, value);
+  const bytes: number[] = [];
+  for (; rest >= 0x80n; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
+  bytes.push(Number(rest));
+  return Buffer.from(bytes);
 }

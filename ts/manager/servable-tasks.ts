@@ -2,7 +2,6 @@ import { ServingError, toServingError } from '../errors.js';
 import type { State } from '../native/catalog.js';
 import { fetchContent, type LocalContent, mustFetch } from './fetching.js';
 import { type OpenedModel, openModel } from './loading.js';
-import type { Grant } from './memory.js';
 import type { ModelConfig } from './model-config.js';
 import type { ModelDeps } from './model-deps.js';
 import { retryDelayMs } from './retry.js';
@@ -77,7 +76,7 @@ export class ServableTasks {
         throw new ServingError('CANCELLED', 'Loading of servable cancelled');
       }
       this.#deps.catalog.publish(this.#model.name, version, opened.model);
-      this.#accept(servable, content, local, opened.grant);
+      this.#accept(servable, content, local, opened);
       this.#model.enter(servable, 'AVAILABLE');
       this.#loaded(version, begun, false);
     } catch (error) {
@@ -95,7 +94,7 @@ export class ServableTasks {
   }
 
   async #reloadLocal(servable: Servable, local: LocalContent | null): Promise<void> {
-    const { version, fetched, grant } = servable;
+    const { version, fetched, grant, model: old } = servable;
     const content = local?.content ?? servable.content;
     if (!servable.aspired || content === null || servable.state !== 'AVAILABLE') {
       local?.fetched.release();
@@ -115,13 +114,12 @@ export class ServableTasks {
       local?.fetched.release();
       return;
     }
-    // In one turn of the event loop: the old content is taken out and the new one put in its place.
-    const old = this.#deps.catalog.withdraw(this.#model.name, version);
     this.#deps.catalog.publish(this.#model.name, version, opened.model);
-    this.#accept(servable, content, local, opened.grant);
+    this.#accept(servable, content, local, opened);
     this.#loaded(version, begun, true);
     grant?.leaving();
-    await old;
+    // Its last request may still run.
+    await old?.close();
     fetched?.release();
     grant?.release();
   }
@@ -146,8 +144,14 @@ export class ServableTasks {
     return await openModel(this.#model.config, servable.version, path, this.#deps);
   }
 
-  #accept(servable: Servable, content: Content, local: LocalContent | null, grant: Grant): void {
+  #accept(
+    servable: Servable,
+    content: Content,
+    local: LocalContent | null,
+    { model, grant }: OpenedModel,
+  ): void {
     grant.loaded();
+    servable.model = model;
     servable.grant = grant;
     servable.loaded = content;
     servable.fetched = local?.fetched ?? null;
@@ -206,6 +210,7 @@ export class ServableTasks {
       health = toServingError(error);
     }
     servable.loaded = null;
+    servable.model = null;
     servable.fetched?.release();
     servable.fetched = null;
     servable.grant?.release();

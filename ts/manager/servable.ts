@@ -1,5 +1,6 @@
 import { ServingError } from '../errors.js';
 import type { State, VersionStatus } from '../native/catalog.js';
+import type { LoadedModel } from '../native/model.js';
 import type { Timer } from './clock.js';
 import type { Grant } from './memory.js';
 import type { FetchedVersion } from './store/stores.js';
@@ -38,6 +39,8 @@ export class Servable {
   attempts = 0;
   /** The planned retry. */
   retry: Timer | null = null;
+  /** What requests find. */
+  model: LoadedModel | null = null;
   /** The memory set aside for what is in memory. */
   grant: Grant | null = null;
   /** The local files of what is in memory, where they had to be fetched. */

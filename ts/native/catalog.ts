@@ -69,7 +69,11 @@ export function latencyBoundsUs(): number[] {
  * The manager writes it on the main thread; the state lives in the addon, so workers see it at once.
  */
 export interface Catalog {
-  /** From now on requests find this version. The catalog owns the model until it is withdrawn. */
+  /**
+   * From now on requests find this version. The catalog owns the model until it is withdrawn.
+   *
+   * A model that was published as this version before is replaced: no request in between finds nothing. Its `close` tells when it is gone.
+   */
   publish(name: string, version: bigint, model: LoadedModel): void;
   /** No new request finds the version at once; resolves after its last lease ended and its session is closed. */
   withdraw(name: string, version: bigint): Promise<void>;
