@@ -13,8 +13,8 @@ describe('Azurite', () => {
     azurite = await Azurite.start(folder);
   });
 
-  afterAll(() => {
-    azurite?.stop();
+  afterAll(async () => {
+    await azurite?.stop();
     rmSync(folder, { recursive: true, force: true });
   });
 

@@ -33,8 +33,8 @@ describe.skipIf(!goOrMinio)('a real MinIO server', () => {
     minio = await Minio.start(built.stdout.trim(), folder);
   }, BUILD_MS);
 
-  afterAll(() => {
-    minio?.stop();
+  afterAll(async () => {
+    await minio?.stop();
     rmSync(folder, { recursive: true, force: true });
   });
 

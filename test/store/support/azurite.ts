@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Operator } from 'opendal';
@@ -43,17 +44,21 @@ export class Azurite {
       { stdio: 'ignore', env: { ...process.env, AZURITE_ACCOUNTS: `${ACCOUNT}:${KEY}` } },
     );
     const azurite = new Azurite(child, port);
-    for (let attempt = 0; attempt < 300; attempt += 1) {
+    for (let attempt = 0; attempt < 900; attempt += 1) {
       const reply = await fetch(`http://127.0.0.1:${port}/${ACCOUNT}`).catch(() => null);
       if (reply !== null) return azurite;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     child.kill();
-    throw new Error('Azurite is not ready after 30 seconds');
+    throw new Error('Azurite is not ready after 90 seconds');
   }
 
-  stop(): void {
+  /** Ends it and waits until it no longer writes. */
+  async stop(): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const gone = once(this.#process, 'exit');
     this.#process.kill();
+    await gone;
   }
 
   /** A new container, reached through a gate. */

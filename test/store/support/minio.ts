@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { Operator } from 'opendal';
 import type { Backend } from './backend.js';
@@ -34,17 +35,21 @@ export class Minio {
       },
     });
     const minio = new Minio(child, port);
-    for (let attempt = 0; attempt < 300; attempt += 1) {
+    for (let attempt = 0; attempt < 900; attempt += 1) {
       const ready = await fetch(`http://127.0.0.1:${port}/minio/health/ready`).catch(() => null);
       if (ready?.ok === true) return minio;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     child.kill();
-    throw new Error(`${binary} is not ready after 30 seconds`);
+    throw new Error(`${binary} is not ready after 90 seconds`);
   }
 
-  stop(): void {
+  /** Ends it and waits until it no longer writes. */
+  async stop(): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const gone = once(this.#process, 'exit');
     this.#process.kill();
+    await gone;
   }
 
   /** A new bucket, reached through a gate. */
