@@ -1,7 +1,7 @@
 import { addon } from '../ts/native/load.js';
 import { type Contender, compare, median } from './load/compare.js';
-import { restEcho, restServable } from './load/contenders.js';
-import { THREE_FLOATS } from './suites/bodies.js';
+import { grpcEcho, grpcServable, restEcho, restServable } from './load/contenders.js';
+import { LARGE_VECTOR, THREE_FLOATS } from './suites/bodies.js';
 import { goldenPredict, jsonDecode, jsonPrint } from './suites/kernels.js';
 import type { Work } from './suites/measure.js';
 import { asker, loadModels } from './suites/predict.js';
@@ -50,14 +50,23 @@ function slowed(contender: Contender, times: number): Contender {
   };
 }
 
-async function restRatio(slowdown: number): Promise<number> {
-  const figures = await compare(
-    [
-      restEcho(THREE_FLOATS),
-      slowed(restServable('half_plus_two', THREE_FLOATS, ['--workers=1']), slowdown),
-    ],
-    { rounds: 3, seconds: 1, warmupSeconds: 1 },
-  );
+const ONE_WORKER = ['--workers=1'];
+
+function restRatio(body: Buffer): (slowdown: number) => Promise<number> {
+  const ours = restServable('half_plus_two', body, ONE_WORKER);
+  return (slowdown) => serverRatio(restEcho(body), slowed(ours, slowdown));
+}
+
+function grpcRatio(slowdown: number): Promise<number> {
+  const message = goldenPredict();
+  const ours = grpcServable('half_plus_two', message, ONE_WORKER);
+  return serverRatio(grpcEcho(message), slowed(ours, slowdown));
+}
+
+/** CPU time per request of one server as a part of another's. */
+async function serverRatio(baseline: Contender, ours: Contender): Promise<number> {
+  const options = { rounds: 3, seconds: 1, warmupSeconds: 2 };
+  const figures = await compare([baseline, ours], options);
   return (figures[1]?.cpuMicros ?? Number.NaN) / (figures[0]?.cpuMicros ?? Number.NaN);
 }
 
@@ -109,7 +118,9 @@ export const GUARDS: readonly Guard[] = [
     name: 'json_print_to_json_stringify',
     measure: async (slowdown) => ratio(jsonPrint(), slowdown),
   },
-  { name: 'rest_predict_to_fastify_echo', measure: restRatio },
+  { name: 'rest_predict_to_fastify_echo', measure: restRatio(THREE_FLOATS) },
+  { name: 'large_rest_predict_to_fastify_echo', measure: restRatio(LARGE_VECTOR) },
+  { name: 'grpc_predict_to_grpc_js_echo', measure: grpcRatio },
   { name: 'native_calls_per_request', measure: nativeCalls },
   { name: 'input_copies_per_request', measure: inputCopies },
 ];

@@ -11,7 +11,7 @@ import { ConfigPoller } from './manager/config-poll.js';
 import { failedForGood, type LoadSummary, loadError } from './manager/load-summary.js';
 import { ModelManager } from './manager/manager.js';
 import type { ModelConfig } from './manager/model-config.js';
-import { ModelStores } from './manager/store/stores.js';
+import type { Stores } from './manager/store/stores.js';
 import { managerOptions, storeOptions } from './manager-options.js';
 import { initialModels, type ServerModel } from './models.js';
 import { catalog, type ModelStatus } from './native/catalog.js';
@@ -163,7 +163,10 @@ class ModelServer implements Server {
     this.#stopIfAsked();
     const session = await sessionSettings(options);
     for (const warning of session.warnings) this.#logger.warn({}, warning);
-    const manager = this.#makeManager(runtime, session);
+    // Loaded here, because it is time that the library takes to open as well.
+    const { ModelStores } = await import('./manager/store/stores.js');
+    const stores = new ModelStores(storeOptions(options));
+    const manager = this.#makeManager(runtime, session, stores);
     manager.start(configs);
     this.#poll(manager);
     if (options.listenAfterLoad) {
@@ -199,7 +202,11 @@ class ModelServer implements Server {
     return info;
   }
 
-  #makeManager(runtime: Promise<RuntimeInfo>, session: SessionSettings): ModelManager {
+  #makeManager(
+    runtime: Promise<RuntimeInfo>,
+    session: SessionSettings,
+    stores: Stores,
+  ): ModelManager {
     this.#manager = new ModelManager({
       catalog,
       // Versions are found and their states told while the library is still being opened.
@@ -210,7 +217,7 @@ class ModelServer implements Server {
       clock: systemClock,
       logger: this.#logger,
       options: managerOptions(this.#options, session),
-      stores: new ModelStores(storeOptions(this.#options)),
+      stores,
       requestCounts: () =>
         new Map(catalog.counters().map((it) => [it.name, it.inlineRuns + it.pooledRuns])),
     });

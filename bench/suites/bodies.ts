@@ -26,5 +26,10 @@ export const THREE_FLOATS = Buffer.from('{"instances": [1.0, 2.0, 5.0]}');
 /** One 28×28×1 image as JSON, about 10 kB. */
 export const MNIST_IMAGE = Buffer.from(JSON.stringify({ instances: rows(1, 28, 28, 1) }));
 
+/** 150 528 numbers in one row, about 1.6 MB of JSON: for models that take a vector. */
+export const LARGE_VECTOR = Buffer.from(
+  JSON.stringify({ instances: pixels(224 * 224 * 3, 7).map((x) => Number(x.toPrecision(8))) }),
+);
+
 /** One 224×224×3 image as JSON, about 1.6 MB. */
 export const LARGE_IMAGE = Buffer.from(JSON.stringify({ instances: rows(1, 224, 224, 3) }));

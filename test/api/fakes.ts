@@ -124,6 +124,7 @@ export function fakeCatalog(
       const version = choice.version ?? label?.version ?? model.versions[0]?.version ?? 0n;
       return { version, signatureDefMap: Buffer.alloc(0) };
     },
+    counters: () => [],
     ready() {
       return this.isReady;
     },

@@ -1,9 +1,13 @@
 import { performance } from 'node:perf_hooks';
 import { ServingError, toServingError } from '../errors.js';
 import type { Done, InferQueue, Target } from '../native/infer-queue.js';
+import type { LargeBody } from '../native/large-body.js';
 
 /** The native queue of one thread, as far as the protocols use it. */
-export type Engine = Pick<InferQueue, 'target' | 'infer' | 'cancel' | 'inFlight'>;
+export type Engine = Pick<InferQueue, 'target' | 'openBody' | 'infer' | 'cancel' | 'inFlight'>;
+
+/** A request's bytes. */
+export type RequestBody = Buffer | LargeBody;
 
 /** The ticket of a request that was never queued: there is nothing to cancel. */
 const NO_TICKET = 0;
@@ -44,6 +48,11 @@ export class Inference {
     return this.#engine.target(target);
   }
 
+  /** Begins a body that comes in parts, as `InferQueue.openBody`. Whoever opened it closes it once `done` was called. */
+  openBody(expectedBytes: number): LargeBody {
+    return this.#engine.openBody(expectedBytes);
+  }
+
   /**
    * Answers one inference request; `done` is called once and never before this returns, unless the request is cancelled.
    *
@@ -51,7 +60,7 @@ export class Inference {
    * @param deadlineMs when to answer `DEADLINE_EXCEEDED`, on this thread's `performance.now()` clock; 0 is never
    * @returns a ticket for {@link cancel}
    */
-  run(target: number, body: Buffer, deadlineMs: number, done: Done): number {
+  run(target: number, body: RequestBody, deadlineMs: number, done: Done): number {
     if (this.#demand !== null) return this.#runOnDemand(target, body, deadlineMs, done);
     return this.#run(target, body, deadlineMs, done);
   }
@@ -73,7 +82,7 @@ export class Inference {
     }
   }
 
-  #run(target: number, body: Buffer, deadlineMs: number, done: Done): number {
+  #run(target: number, body: RequestBody, deadlineMs: number, done: Done): number {
     try {
       return this.#engine.infer(target, body, deadlineMs, done);
     } catch (error) {
@@ -104,7 +113,7 @@ export class Inference {
   }
 
   /** Runs a request, and once more each time its model had to be loaded first. */
-  #runOnDemand(target: number, body: Buffer, deadlineMs: number, done: Done): number {
+  #runOnDemand(target: number, body: RequestBody, deadlineMs: number, done: Done): number {
     const waiting: Waiting = { ticket: NO_TICKET, cancelled: false };
     let first = NO_TICKET;
     const answer: Done = (failure, reply, version) => {

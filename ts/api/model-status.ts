@@ -2,7 +2,7 @@ import { ServingError } from '../errors.js';
 import type { Catalog, ModelStatus, VersionStatus } from '../native/catalog.js';
 
 /** What the protocols read of the catalog. */
-export type CatalogReader = Pick<Catalog, 'status' | 'list' | 'metadata' | 'ready'>;
+export type CatalogReader = Pick<Catalog, 'status' | 'list' | 'metadata' | 'ready' | 'counters'>;
 
 /**
  * The versions a status request asks for, descending.

@@ -65,6 +65,14 @@ export declare class NativeQueue {
    * `takeError` has the text; -100 when the turn's budget is used up: ask again in the next turn. `remaining_ms` is the time to the deadline, 0 for none.
    */
   infer(target: number, ticket: number, body: Buffer, remainingMs: number): number
+  /** Begins a body of about `expected` bytes that comes in parts; its number is valid until it is closed. */
+  openBody(expected: number): number
+  /** Appends a part to a body. */
+  writeBody(body: number, part: Buffer): void
+  /** Lets a body go; runs that read it keep it until they end. */
+  closeBody(body: number): void
+  /** As `infer`, on the pool, for a body that came in parts. It gets no more parts from now on. */
+  inferBody(target: number, ticket: number, body: number, remainingMs: number): number
   /** The reply that `infer` announced with -2. */
   takeReply(): Buffer
   /** The text of the failure that `infer` announced. */

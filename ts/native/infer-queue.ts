@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { ServingError } from '../errors.js';
 import type { NativeQueue } from './binding.js';
 import { type Completions, completions } from './completions.js';
+import { LargeBody } from './large-body.js';
 import { addon, call, nativeError } from './load.js';
 
 /** What a request asks for, and in which protocol. */
@@ -83,6 +84,12 @@ const REPLY_IN_HAND = -2;
 const FAILED = -3;
 const LATER = -100;
 
+/**
+ * So many requests do not wait for the end of the event loop's turn. With a thousand connections a turn brings as many requests,
+ * and all that JavaScript makes for each would live long enough to be moved by the garbage collector.
+ */
+const BATCH = 32;
+
 const ARENA_BYTES = 128 * 1024;
 /** Replies up to this size are written into the arena; larger ones come as a buffer of their own. */
 const ARENA_MIN_FREE = 16 * 1024;
@@ -93,7 +100,7 @@ const TIMED_OUT = 'Timed out waiting for notification';
 interface Waiting {
   readonly ticket: number;
   readonly target: number;
-  readonly body: Buffer;
+  readonly body: Buffer | LargeBody;
   readonly deadlineMs: number;
   readonly done: Done;
 }
@@ -184,15 +191,26 @@ export class InferQueue {
   /**
    * Queues one request; returns its ticket.
    *
-   * The body must not change until `done`. `deadlineMs` is on this thread's `performance.now()` clock, 0 for none: at the
+   * The body must not change until `done`; a large one is the caller's to close, not before then. `deadlineMs` is on this thread's `performance.now()` clock, 0 for none: at the
    * deadline the request is answered `DEADLINE_EXCEEDED` although its run goes on.
    */
-  infer(target: number, body: Buffer, deadlineMs: number, done: Done): number {
+  infer(target: number, body: Buffer | LargeBody, deadlineMs: number, done: Done): number {
     const ticket = this.#nextTicket;
     this.#nextTicket = ticket + 1;
     this.#waiting.push({ ticket, target, body, deadlineMs, done });
-    this.#schedule();
+    if (this.#waiting.length === BATCH) queueMicrotask(this.#run);
+    else this.#schedule();
     return ticket;
+  }
+
+  /**
+   * Begins a body that comes in parts and is kept out of JavaScript's memory.
+   *
+   * @param expectedBytes what it will be about
+   * @throws {ServingError} `RESOURCE_EXHAUSTED` there is no memory for it
+   */
+  openBody(expectedBytes: number): LargeBody {
+    return new LargeBody(this.#native, expectedBytes);
   }
 
   /** The client has left: `done` is not called, and the request is not run unless it already runs. */
@@ -228,6 +246,11 @@ export class InferQueue {
 
   readonly #turn = (): void => {
     this.#scheduled = false;
+    this.#run();
+  };
+
+  readonly #run = (): void => {
+    if (this.#waiting.length === 0) return;
     const requests = this.#waiting.splice(0);
     this.#native.beginTurn();
     const answers: [Done, ServingError | null, Buffer | null, number | bigint][] = [];
@@ -270,7 +293,11 @@ export class InferQueue {
     const job = this.#completions.reserve();
     let outcome: number;
     try {
-      outcome = this.#native.infer(request.target, job, request.body, remainingMs);
+      const { target, body } = request;
+      outcome =
+        body instanceof LargeBody
+          ? this.#native.inferBody(target, job, body.id, remainingMs)
+          : this.#native.infer(target, job, body, remainingMs);
     } catch (error) {
       return [new ServingError('INTERNAL', (error as Error).message, { cause: error }), null, 0];
     }
@@ -294,7 +321,10 @@ export class InferQueue {
     const { ticket, deadlineMs, done } = request;
     this.#pooled.set(ticket, { deadlineMs, done, job });
     // The body is kept until the addon says that nothing reads it: small ones were copied and are not pinned.
-    if (request.body.length >= MAX_INLINE_BODY_BYTES) this.#completions.pin(job, request.body);
+    const { body } = request;
+    if (!(body instanceof LargeBody) && body.length >= MAX_INLINE_BODY_BYTES) {
+      this.#completions.pin(job, body);
+    }
     this.#completions.expect(job, (code, value, version) => {
       if (!this.#pooled.delete(ticket)) return;
       if (code === 0) settle(done, null, value as Buffer, version);

@@ -8,6 +8,7 @@ use napi::bindgen_prelude::{BigInt, Buffer, BufferSlice, Float64Array};
 use napi_derive::napi;
 use servable_codec::json::print::NonFinite;
 use servable_codec::{Code, Error, JsonLimits};
+use servable_engine::bodies::Bodies;
 use servable_engine::catalog::Choice;
 use servable_engine::infer::Method;
 use servable_engine::schedule::pool::{Job, Verdict};
@@ -134,6 +135,7 @@ pub struct NativeQueue {
     version: i64,
     reply: Vec<u8>,
     error: String,
+    bodies: Bodies,
 }
 
 #[napi]
@@ -163,6 +165,7 @@ impl NativeQueue {
             version: 0,
             reply: Vec::new(),
             error: String::new(),
+            bodies: Bodies::default(),
         }
     }
 
@@ -263,21 +266,56 @@ impl NativeQueue {
                 };
             }
         }
-        let job = self.job(Arc::clone(target), ticket, bytes, remaining_ms);
-        match submit(job) {
-            Ok(()) => QUEUED,
-            Err(error) => self.fail(0, error),
-        }
-    }
-
-    fn job(&self, target: Arc<Target>, ticket: u32, bytes: &[u8], remaining_ms: f64) -> Job {
-        let mut reply = Reply::new(&self.outbox, ticket);
         let body = if bytes.len() < PIN_BYTES {
             Body::new(bytes.to_vec())
         } else {
             // SAFETY: `infer-queue.ts` keeps the body by this ticket until it is reported unpinned.
             Body::new(unsafe { Pinned::new(bytes, Pin::new(&self.outbox, ticket)) })
         };
+        let target = Arc::clone(target);
+        self.enqueue(target, ticket, body, remaining_ms)
+    }
+
+    /// Begins a body of about `expected` bytes that comes in parts; its number is valid until it is closed.
+    #[napi(catch_unwind)]
+    pub fn open_body(&mut self, expected: f64) -> Result<u32> {
+        self.bodies.open(expected as usize).map_err(throw)
+    }
+
+    /// Appends a part to a body.
+    #[napi(catch_unwind)]
+    pub fn write_body(&mut self, body: u32, part: BufferSlice<'_>) -> Result<()> {
+        self.bodies.write(body, &part).map_err(throw)
+    }
+
+    /// Lets a body go; runs that read it keep it until they end.
+    #[napi(catch_unwind)]
+    pub fn close_body(&mut self, body: u32) {
+        self.bodies.close(body);
+    }
+
+    /// As `infer`, on the pool, for a body that came in parts. It gets no more parts from now on.
+    #[napi(catch_unwind)]
+    pub fn infer_body(&mut self, target: u32, ticket: u32, body: u32, remaining_ms: f64) -> i32 {
+        let target = self.targets.get(target as usize).cloned().flatten();
+        match (target, self.bodies.whole(body)) {
+            (Some(target), Some(body)) => self.enqueue(target, ticket, body, remaining_ms),
+            _ => {
+                let text = "the target or the body was given up before it ran";
+                self.fail(0, Error::new(Code::NotFound, text))
+            }
+        }
+    }
+
+    fn enqueue(&mut self, target: Arc<Target>, ticket: u32, body: Body, remaining_ms: f64) -> i32 {
+        match submit(self.job(target, ticket, body, remaining_ms)) {
+            Ok(()) => QUEUED,
+            Err(error) => self.fail(0, error),
+        }
+    }
+
+    fn job(&self, target: Arc<Target>, ticket: u32, body: Body, remaining_ms: f64) -> Job {
+        let mut reply = Reply::new(&self.outbox, ticket);
         let deadline = (remaining_ms > 0.0)
             .then(|| Duration::try_from_secs_f64(remaining_ms / 1000.0).ok())
             .flatten()

@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bodies;
 mod body;
 pub mod catalog;
 pub mod counters;

@@ -1,11 +1,17 @@
 import type { IncomingMessage } from 'node:http';
 import { createGunzip } from 'node:zlib';
+import { toServingError } from '../../errors.js';
+import type { LargeBody } from '../../native/large-body.js';
+import type { RequestBody } from '../infer.js';
 
 /** Why a body could not be had; `null` when the client went away and no answer is possible. */
-export type BodyFailure = { readonly status: 413; readonly message: string } | null;
+export type BodyFailure = { readonly status: 413 | 503; readonly message: string } | null;
 
-/** Called once with the body, or with what is wrong with it. */
-export type BodyDone = (failure: BodyFailure, body: Buffer | null) => void;
+/** Called once with the body, which the receiver closes if it is a large one, or with what is wrong with it. */
+export type BodyDone = (failure: BodyFailure, body: RequestBody | null) => void;
+
+/** Begins a large body of about this many bytes. */
+export type OpenBody = (expectedBytes: number) => LargeBody;
 
 /** Limits on one body. */
 export interface BodyLimits {
@@ -24,36 +30,69 @@ const EXPANSION_FLOOR = 16 * 1024 * 1024;
  * The usual single-chunk body is handed on without a copy: Node's HTTP parser gives every chunk memory of its own. A body that
  * is not gzip although it says so reads as empty, which the reference answers with its text for an empty document.
  */
-export function readBody(request: IncomingMessage, limits: BodyLimits, done: BodyDone): void {
+export function readBody(
+  request: IncomingMessage,
+  limits: BodyLimits,
+  open: OpenBody,
+  done: BodyDone,
+): void {
   const encoding = request.headers['content-encoding'];
   const sent = request.headers['content-length'];
   if (sent !== undefined && Number(sent) > limits.maxBytes) {
     done(tooLarge(limits), null);
     return;
   }
-  collect(request, limits, (failure, body) => {
-    if (body === null || encoding === undefined || !/gzip/i.test(encoding)) done(failure, body);
-    else inflate(body, limits, done);
+  if (encoding === undefined || !/gzip/i.test(encoding)) {
+    collect(request, limits, open, done);
+    return;
+  }
+  collect(request, limits, null, (failure, body) => {
+    if (body instanceof Buffer) inflate(body, limits, done);
+    else done(failure, body);
   });
 }
 
-function collect(request: IncomingMessage, limits: BodyLimits, done: BodyDone): void {
+/** Bodies from this size on are put together in native memory. */
+const LARGE_BYTES = 64 * 1024;
+
+/** Reads the body as it was sent: in one Buffer, or where it is large and `open` is given in a LargeBody. */
+function collect(
+  request: IncomingMessage,
+  limits: BodyLimits,
+  open: OpenBody | null,
+  done: BodyDone,
+): void {
+  const large = open === null ? Number.POSITIVE_INFINITY : LARGE_BYTES;
+  const expected = Number(request.headers['content-length'] ?? 0);
   let first: Buffer | null = null;
   let rest: Buffer[] | null = null;
+  let body: LargeBody | null = null;
   let total = 0;
   let finished = false;
-  const finish = (failure: BodyFailure, body: Buffer | null): void => {
+  const finish = (failure: BodyFailure, whole: RequestBody | null): void => {
     if (finished) return;
     finished = true;
-    done(failure, body);
+    if (whole === null) body?.close();
+    done(failure, whole);
+  };
+  const write = (chunk: Buffer): void => {
+    try {
+      body ??= (open as OpenBody)(Math.max(expected, total));
+      for (const earlier of rest ?? (first === null ? [] : [first])) body.write(earlier);
+      first = rest = null;
+      body.write(chunk);
+    } catch (error) {
+      finish({ status: 503, message: toServingError(error).message }, null);
+    }
   };
   request.on('data', (chunk: Buffer) => {
     total += chunk.length;
+    if (finished) return;
     if (total > limits.maxBytes) {
       first = rest = null;
       finish(tooLarge(limits), null);
-    } else if (finished) {
-      return;
+    } else if (total >= large || expected >= large) {
+      write(chunk);
     } else if (first === null) {
       first = chunk;
     } else {
@@ -63,7 +102,7 @@ function collect(request: IncomingMessage, limits: BodyLimits, done: BodyDone): 
   });
   request.on('end', () => {
     if (finished) return;
-    finish(null, rest === null ? (first ?? EMPTY) : Buffer.concat(rest, total));
+    finish(null, body ?? (rest === null ? (first ?? EMPTY) : Buffer.concat(rest, total)));
   });
   request.on('error', () => finish(null, null));
 }

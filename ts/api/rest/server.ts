@@ -13,6 +13,7 @@ import { addCors, answerPreflight, type CorsSettings } from './cors.js';
 import { addDocs } from './docs.js';
 import { addHealth } from './health.js';
 import { type InferenceSettings, RestInference, type RestTarget } from './inference.js';
+import { addMetrics } from './metrics.js';
 import { answerMetadata, answerModels, answerStatus } from './models.js';
 import { errorDocument, sendError, sendErrorText } from './reply.js';
 import { matchRoute } from './route.js';
@@ -68,6 +69,7 @@ export async function createRestServer(dependencies: RestDependencies): Promise<
   }
   addCors(app, dependencies.cors);
   addHealth(app, dependencies.catalog);
+  addMetrics(app, () => dependencies.catalog.counters());
   if (dependencies.docs !== null) addDocs(app, dependencies.catalog, dependencies.docs);
   app.all('/v1/*', (request, reply) => rest.answer(request, reply));
   app.setNotFoundHandler(sendNotFound);

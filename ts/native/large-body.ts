@@ -1,0 +1,40 @@
+import type { NativeQueue } from './binding.js';
+import { call } from './load.js';
+
+/** The native queue as far as a large body needs it. */
+export type BodyStore = Pick<NativeQueue, 'openBody' | 'writeBody' | 'closeBody'>;
+
+/**
+ * A request's body that comes in parts and lies in native memory.
+ *
+ * As a `Buffer` of JavaScript's it would cost part of a whole garbage collection, which V8 starts every 64 MiB of them, and its
+ * memory would stay taken until the next one. Closing this frees it at once, or when the last run that reads it ends.
+ */
+export class LargeBody {
+  /** The store's number. */
+  readonly id: number;
+  readonly #store: BodyStore;
+  #closed = false;
+
+  /** @throws {ServingError} `RESOURCE_EXHAUSTED` there is no memory for it */
+  constructor(store: BodyStore, expectedBytes: number) {
+    this.#store = store;
+    this.id = call(() => store.openBody(expectedBytes));
+  }
+
+  /**
+   * Appends a part, which is copied.
+   *
+   * @throws {ServingError} `RESOURCE_EXHAUSTED` there is no memory for it
+   */
+  write(part: Buffer): void {
+    if (!this.#closed) call(() => this.#store.writeBody(this.id, part));
+  }
+
+  /** Lets it go. Safe to call twice. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#store.closeBody(this.id);
+  }
+}
