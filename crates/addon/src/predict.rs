@@ -18,7 +18,7 @@ use crate::model::NativeModel;
 use crate::outbox::{Outcome, Reply};
 use crate::outputs::{OutputTensor, output_list};
 use crate::pin::{Pin, Pinned};
-use crate::process::submit;
+use crate::process::submit_patiently;
 use crate::queue::PIN_BYTES;
 
 /// What to call.
@@ -75,7 +75,7 @@ impl NativeLoop {
             return output_list(env, outputs).map(Some).map_err(refused);
         }
         drop(read);
-        submit(self.predict_job(ticket, direct, (inputs, bytes))).map_err(throw)?;
+        submit_patiently(self.predict_job(ticket, direct, (inputs, bytes))).map_err(throw)?;
         Ok(None)
     }
 

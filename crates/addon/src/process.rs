@@ -42,27 +42,35 @@ fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Hands a job to the inference pool, which is started by the first one.
+/// Hands a server's request to the inference pool.
+///
+/// # Errors
+/// `Unavailable` when the queue is full or the request would wait too long; `ResourceExhausted` when no thread can be started.
+pub fn submit(job: Job) -> std::result::Result<(), Error> {
+    infer_pool()?.submit(job)
+}
+
+/// Hands a call of the library to the inference pool: a program that makes many at once wants them all.
 ///
 /// # Errors
 /// `Unavailable` when the queue is full; `ResourceExhausted` when no thread can be started.
-pub fn submit(job: Job) -> std::result::Result<(), Error> {
-    let pool = {
-        let mut pools = POOLS.lock();
-        let (threads, capacity) = (
-            pools.threads.unwrap_or_else(cores),
-            pools.max_queued.unwrap_or(MAX_QUEUED),
-        );
-        match &pools.infer {
-            Some(pool) => Arc::clone(pool),
-            None => {
-                let pool = Pool::start("servable-infer", threads, capacity)?;
-                let pool = Arc::new(pool.with_longest_wait(LONGEST_WAIT));
-                Arc::clone(pools.infer.insert(pool))
-            }
-        }
-    };
-    pool.submit(job)
+pub fn submit_patiently(job: Job) -> std::result::Result<(), Error> {
+    infer_pool()?.submit_patiently(job)
+}
+
+/// The inference pool, which is started by the first job.
+fn infer_pool() -> std::result::Result<Arc<Pool>, Error> {
+    let mut pools = POOLS.lock();
+    let (threads, capacity) = (
+        pools.threads.unwrap_or_else(cores),
+        pools.max_queued.unwrap_or(MAX_QUEUED),
+    );
+    if let Some(pool) = &pools.infer {
+        return Ok(Arc::clone(pool));
+    }
+    let pool = Pool::start("servable-infer", threads, capacity)?;
+    let pool = Arc::new(pool.with_longest_wait(LONGEST_WAIT));
+    Ok(Arc::clone(pools.infer.insert(pool)))
 }
 
 /// Hands a job to the load threads. They keep the usual priority: TensorFlow starts its process-wide compute threads from

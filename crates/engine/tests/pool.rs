@@ -106,6 +106,8 @@ fn a_wait_that_would_be_too_long_is_refused_once_many_wait() {
     let error = pool.submit(job(&sender, None, &cancel)).unwrap_err();
     assert_eq!(error.code, Code::Unavailable);
     assert_eq!(next(&verdicts), Verdict::Refused);
+    let patient = pool.submit_patiently(job(&sender, None, &cancel));
+    assert!(patient.is_ok(), "whoever would rather wait may");
     drop(release);
     assert_eq!(next(&verdicts), Verdict::Run);
 }

@@ -122,19 +122,30 @@ impl Pool {
         self
     }
 
-    /// Queues a job. A full queue calls it with [`Verdict::Refused`] at once and is an error.
+    /// Queues a job. A full queue, or one in which it would wait too long, calls it with [`Verdict::Refused`] at once and is an
+    /// error.
     ///
     /// # Errors
     /// `Unavailable` when the queue is full.
     pub fn submit(&self, job: Job) -> Result<(), Error> {
-        let refused = if self.would_wait_too_long() {
-            job
-        } else {
-            match self.sender.try_send(job) {
-                Ok(()) => return Ok(()),
-                Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) => job,
-            }
-        };
+        if self.would_wait_too_long() {
+            return self.refuse(job);
+        }
+        self.submit_patiently(job)
+    }
+
+    /// As [`submit`](Self::submit), for callers that would rather wait long than be refused: only the number of jobs counts.
+    ///
+    /// # Errors
+    /// `Unavailable` when the queue is full.
+    pub fn submit_patiently(&self, job: Job) -> Result<(), Error> {
+        match self.sender.try_send(job) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) => self.refuse(job),
+        }
+    }
+
+    fn refuse(&self, refused: Job) -> Result<(), Error> {
         (refused.run)(Verdict::Refused);
         Err(Error::new(
             Code::Unavailable,
