@@ -16,3 +16,4 @@ mod predict;
 mod process;
 mod queue;
 mod runtime;
+mod target;

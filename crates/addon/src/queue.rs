@@ -6,14 +6,11 @@ use std::time::{Duration, Instant};
 use napi::Env;
 use napi::bindgen_prelude::{BigInt, Buffer, BufferSlice, Float64Array};
 use napi_derive::napi;
-use servable_codec::json::print::NonFinite;
 use servable_codec::{Code, Error, JsonLimits};
 use servable_engine::bodies::Bodies;
-use servable_engine::catalog::Choice;
-use servable_engine::infer::Method;
 use servable_engine::schedule::pool::{Job, Verdict};
 use servable_engine::schedule::tick::Turn;
-use servable_engine::{Answer, Body, BodyForm, Call, Settings};
+use servable_engine::{Answer, Body, Settings};
 
 use crate::error::{Result, refused, throw};
 use crate::event_loop::NativeLoop;
@@ -21,6 +18,7 @@ use crate::outbox::{Outbox, Outcome, Reply};
 use crate::outputs::reply_buffer;
 use crate::pin::{Pin, Pinned};
 use crate::process::{ENGINE, submit};
+use crate::target::{Target, TargetSpec};
 
 /// Pooled bodies below this are copied, larger ones pinned. JavaScript pins by the same rule.
 pub const PIN_BYTES: usize = 64 * 1024;
@@ -46,76 +44,6 @@ pub struct QueueOptions {
     pub check_method_name: bool,
     /// Deepest nesting of used JSON values.
     pub max_json_depth: u32,
-}
-
-/// Where requests go.
-#[napi(object, use_nullable = true)]
-pub struct TargetSpec {
-    /// Such as `rest.predict`.
-    pub method: String,
-    /// REST only.
-    pub name: String,
-    /// REST only.
-    pub version: Option<BigInt>,
-    /// REST only.
-    pub label: Option<String>,
-    /// `token`, `null` or `string`.
-    pub non_finite: String,
-    /// REST predict only: `json`, `protobuf`, `npy`, `csv`, `csv+header`, `image` or `image+scale`.
-    pub body: String,
-    /// REST predict only: the signature of a body that cannot name one; empty for the default one.
-    pub signature_name: String,
-    /// REST predict only: the reply is an `.npy` file.
-    pub npy_reply: bool,
-}
-
-fn body_form(name: &str) -> Result<BodyForm> {
-    Ok(match name {
-        "json" => BodyForm::Json,
-        "protobuf" => BodyForm::Protobuf,
-        "npy" => BodyForm::Npy,
-        "csv" => BodyForm::Csv { header: false },
-        "csv+header" => BodyForm::Csv { header: true },
-        "image" => BodyForm::Image { keep_scale: false },
-        "image+scale" => BodyForm::Image { keep_scale: true },
-        other => {
-            return Err(throw(Error::invalid(format!(
-                "body \"{other}\": not a form of ours"
-            ))));
-        }
-    })
-}
-
-struct Target {
-    method: Method,
-    name: String,
-    version: Option<i64>,
-    label: Option<String>,
-    nonfinite: NonFinite,
-    body: BodyForm,
-    signature_name: String,
-    npy_reply: bool,
-}
-
-impl Target {
-    fn call<'a>(&'a self, settings: &'a Settings) -> Call<'a> {
-        let choice = match (self.version, &self.label) {
-            (Some(version), _) => Choice::Specific(version),
-            (None, Some(label)) => Choice::Label(label),
-            (None, None) => Choice::Latest,
-        };
-        let (method, nonfinite) = (self.method, self.nonfinite);
-        Call {
-            method,
-            name: &self.name,
-            choice,
-            nonfinite,
-            body: self.body,
-            signature_name: &self.signature_name,
-            npy_reply: self.npy_reply,
-            settings,
-        }
-    }
 }
 
 /// One event loop's queue.
@@ -185,31 +113,7 @@ impl NativeQueue {
     /// Keeps a target; its number is valid until it is dropped.
     #[napi(catch_unwind)]
     pub fn add_target(&mut self, target: TargetSpec) -> Result<u32> {
-        let method = Method::from_name(&target.method).ok_or_else(|| {
-            throw(Error::invalid(format!(
-                "method \"{}\": not one of ours",
-                target.method
-            )))
-        })?;
-        let nonfinite = match target.non_finite.as_str() {
-            "null" => NonFinite::Null,
-            "string" => NonFinite::String,
-            _ => NonFinite::Token,
-        };
-        let version = target.version.map(|version| version.get_i64().0);
-        let body = body_form(&target.body)?;
-        let (signature_name, npy_reply) = (target.signature_name, target.npy_reply);
-        let (name, label) = (target.name, target.label);
-        let target = Some(Arc::new(Target {
-            method,
-            name,
-            version,
-            label,
-            nonfinite,
-            body,
-            signature_name,
-            npy_reply,
-        }));
+        let target = Some(Arc::new(Target::try_from(target)?));
         if let Some(free) = self.free_targets.pop() {
             self.targets[free as usize] = target;
             return Ok(free);
