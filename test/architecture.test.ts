@@ -7,11 +7,25 @@ import { ROOT } from './support/paths.js';
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   api: ['codec', 'manager', 'native', 'shared'],
   codec: ['native', 'shared'],
-  manager: ['codec', 'native', 'shared'],
+  manager: ['codec', 'native', 'options', 'shared'],
   native: ['shared'],
   runtime: ['native', 'shared'],
-  cli: ['api', 'cli', 'codec', 'manager', 'native', 'root', 'runtime', 'shared'],
-  root: ['api', 'cli', 'codec', 'manager', 'native', 'runtime', 'shared'],
+  cli: ['api', 'cli', 'codec', 'manager', 'native', 'options', 'root', 'runtime', 'shared'],
+  library: ['codec', 'native', 'runtime', 'shared'],
+  listeners: ['api', 'native', 'options', 'root', 'shared'],
+  options: ['codec', 'shared'],
+  root: [
+    'api',
+    'cli',
+    'codec',
+    'library',
+    'listeners',
+    'manager',
+    'native',
+    'options',
+    'runtime',
+    'shared',
+  ],
 };
 
 /** Files directly in ts/ that every folder may import: nothing they need lies in a folder. */

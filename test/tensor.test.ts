@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { nestedTensor } from '../ts/nested.js';
+import { nestedTensor } from '../ts/library/nested.js';
 import {
   type DType,
   dtypeLayout,

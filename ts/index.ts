@@ -26,19 +26,19 @@ export {
   ServingError,
 } from './errors.js';
 export type { Classification } from './example-results.js';
-export type { LogFields, Logger } from './logger.js';
-export type { VersionPolicy } from './manager/model-config.js';
-export type { ModelStatus, State, VersionStatus } from './native/catalog.js';
-export type { ModelInfo } from './native/model.js';
-export type { RuntimeInfo } from './native/runtime.js';
-export type { Options } from './options.js';
-export type { NestedValue, PredictInput } from './predict-inputs.js';
+export type { NestedValue, PredictInput } from './library/predict-inputs.js';
 export {
   type ExampleOptions,
   type LoadSavedModelOptions,
   type PredictOptions,
   SavedModel,
-} from './saved-model.js';
+} from './library/saved-model.js';
+export type { LogFields, Logger } from './logger.js';
+export type { VersionPolicy } from './manager/model-config.js';
+export type { ModelStatus, State, VersionStatus } from './native/catalog.js';
+export type { ModelInfo } from './native/model.js';
+export type { RuntimeInfo } from './native/runtime.js';
+export type { Options } from './options/options.js';
 export {
   type Addresses,
   createServer,

@@ -1,7 +1,7 @@
 import { defaultManagerOptions, type ManagerOptions } from './manager/options.js';
 import { defaultStoreOptions, type StoreOptions } from './manager/store/settings.js';
-import type { Options } from './options.js';
-import type { SessionSettings } from './session-config.js';
+import type { Options } from './options/options.js';
+import type { SessionSettings } from './options/session-config.js';
 
 /** The manager's part of the options. */
 export function managerOptions(

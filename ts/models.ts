@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { ServingError } from './errors.js';
 import type { ModelConfig, VersionPolicy } from './manager/model-config.js';
-import type { Options } from './options.js';
+import type { Options } from './options/options.js';
 
 /** One model to serve, as a program names it. */
 export interface ServerModel {

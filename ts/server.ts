@@ -1,10 +1,11 @@
 import { availableParallelism } from 'node:os';
-import type { ListenOn } from './acceptor.js';
-import type { AdminListeners, AdminSockets } from './admin-listeners.js';
 import { isServing } from './api/model-status.js';
 import { Deferred } from './deferred.js';
 import { ServingError } from './errors.js';
-import type { ListenerDependencies } from './listeners.js';
+import type { ListenOn } from './listeners/acceptor.js';
+import type { AdminListeners, AdminSockets } from './listeners/admin-listeners.js';
+import type { ListenerDependencies } from './listeners/listeners.js';
+import { type BoundSockets, bindSockets } from './listeners/sockets.js';
 import { createLogger, type Logger } from './logger.js';
 import { systemClock } from './manager/clock.js';
 import { ConfigPoller } from './manager/config-poll.js';
@@ -19,11 +20,10 @@ import { configurePool } from './native/infer-queue.js';
 import { closeFd } from './native/listener.js';
 import { loadModel } from './native/model.js';
 import { type RuntimeInfo, runtimeInfo } from './native/runtime.js';
-import { type Options, resolveOptions } from './options.js';
+import { type Options, resolveOptions } from './options/options.js';
+import { type SessionSettings, sessionSettings } from './options/session-config.js';
 import { findRuntime } from './runtime/find.js';
 import { openRuntimeAside } from './runtime-opener.js';
-import { type SessionSettings, sessionSettings } from './session-config.js';
-import { type BoundSockets, bindSockets } from './sockets.js';
 
 export type { ServerModel } from './models.js';
 
@@ -234,7 +234,7 @@ class ModelServer implements Server {
     };
     const count = workerCount(this.#options);
     if (count === 1) {
-      const { Listeners } = await import('./listeners.js');
+      const { Listeners } = await import('./listeners/listeners.js');
       // The listeners own the descriptors from here on.
       this.#disown([...rest, ...grpc]);
       const own: ListenerDependencies = { ...common, balance: null };
@@ -300,7 +300,7 @@ class ModelServer implements Server {
     if (on.sockets.length === 0) return null;
     const [{ Admin }, { AdminListeners }] = await Promise.all([
       import('./api/admin/admin.js'),
-      import('./admin-listeners.js'),
+      import('./listeners/admin-listeners.js'),
     ]);
     const admin = new Admin({ manager: () => manager, reread: this.#reread });
     this.#disown(on.sockets);

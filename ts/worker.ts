@@ -1,9 +1,9 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { Balance, type ListenOn } from './acceptor.js';
 import { type CodeName, ServingError, toServingError } from './errors.js';
-import { Listeners } from './listeners.js';
+import { Balance, type ListenOn } from './listeners/acceptor.js';
+import { Listeners } from './listeners/listeners.js';
 import { createLogger } from './logger.js';
-import type { Options } from './options.js';
+import type { Options } from './options/options.js';
 
 /** What a worker starts from. */
 export interface WorkerData {

@@ -2,10 +2,10 @@ import { Worker } from 'node:worker_threads';
 import type { ReloadConfig } from './api/grpc/model-service.js';
 import type { DemandModel } from './api/infer.js';
 import { ServingError } from './errors.js';
-import type { Sockets } from './listeners.js';
+import type { Sockets } from './listeners/listeners.js';
 import type { Logger } from './logger.js';
 import { dupFd } from './native/listener.js';
-import type { Options } from './options.js';
+import type { Options } from './options/options.js';
 import { type Ask, type FromWorker, type ToWorker, toFailure, type WorkerData } from './worker.js';
 
 /** What the workers need of the main thread. */

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
+import { SavedModel } from '../../ts/library/saved-model.js';
 import { catalog } from '../../ts/native/catalog.js';
 import { InferQueue, type Method } from '../../ts/native/infer-queue.js';
 import { loadModel } from '../../ts/native/model.js';
 import { openRuntime } from '../../ts/native/runtime.js';
 import { findRuntime } from '../../ts/runtime/find.js';
-import { SavedModel } from '../../ts/saved-model.js';
 import { tensor } from '../../ts/tensor.js';
 import { MODELS } from '../load/contenders.js';
 import { THREE_FLOATS } from './bodies.js';

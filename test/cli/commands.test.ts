@@ -8,7 +8,7 @@ import { withSignature } from '../../ts/cli/predict.js';
 import { makeProgram } from '../../ts/cli/program.js';
 import { describeSavedModel, modelFolder } from '../../ts/cli/saved-model-file.js';
 import { sampleRequest } from '../../ts/codec/sample-request.js';
-import { OPTION_NAMES } from '../../ts/options.js';
+import { OPTION_NAMES } from '../../ts/options/options.js';
 import type { Server } from '../../ts/server.js';
 import { versionStatus } from '../api/fakes.js';
 import { DEMO, modelDir } from '../support/paths.js';

@@ -9,7 +9,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { protoFiles } from '../../ts/codec/generated/files.js';
 import { messageType } from '../../ts/codec/messages.js';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const generated = join(root, 'ts/codec/generated');
 
 test('generating again gives the committed bytes', () => {

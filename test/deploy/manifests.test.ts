@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Ajv } from 'ajv';
 import { describe, expect, it } from 'vitest';
-import { parseFlags } from '../../ts/flags.js';
 import { readModelConfigFile } from '../../ts/manager/source/model-config.js';
-import { OPTIONS, type Options, resolveOptions } from '../../ts/options.js';
+import { parseFlags } from '../../ts/options/flags.js';
+import { OPTIONS, type Options, resolveOptions } from '../../ts/options/options.js';
 import {
   at,
   changed,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decodeExamples, type ExampleInit, encodeExamples } from '../../ts/codec/examples.js';
-import { SavedModel } from '../../ts/saved-model.js';
+import { SavedModel } from '../../ts/library/saved-model.js';
 import { wireModel } from '../support/wire-models.js';
 import { golden, open, versionDir } from './support.js';
 

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { SavedModel } from '../../ts/library/saved-model.js';
 import { addon } from '../../ts/native/load.js';
-import { SavedModel } from '../../ts/saved-model.js';
 import { type DType, type NumericData, type Tensor, tensor } from '../../ts/tensor.js';
 import { open, versionDir } from './support.js';
 

@@ -1,5 +1,5 @@
 import { Argument, type Command, type Option } from 'commander';
-import { OPTION_NAMES, OPTIONS, type OptionSpec } from '../options.js';
+import { OPTION_NAMES, OPTIONS, type OptionSpec } from '../options/options.js';
 import { bashScript } from './completion-bash.js';
 import { fishScript } from './completion-fish.js';
 import { zshScript } from './completion-zsh.js';

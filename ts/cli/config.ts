@@ -1,9 +1,9 @@
 import { extname } from 'node:path';
 import type { Command } from 'commander';
-import { parseConfigFile, problemLine, readText } from '../config-file.js';
 import { ServingError, toServingError } from '../errors.js';
-import { optionSchemaText } from '../option-schema.js';
-import { resolveOptions } from '../options.js';
+import { parseConfigFile, problemLine, readText } from '../options/config-file.js';
+import { optionSchemaText } from '../options/option-schema.js';
+import { resolveOptions } from '../options/options.js';
 
 const HELP = `
 FILE is a configuration file (servable serve --config) or a model config file (--model_config_file): one whose name does not end in

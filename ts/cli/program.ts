@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
-import { CONFIG_DOC, flagsHelp } from '../flags.js';
-import { OPTION_NAMES, OPTIONS, type OptionSpec } from '../options.js';
+import { CONFIG_DOC, flagsHelp } from '../options/flags.js';
+import { OPTION_NAMES, OPTIONS, type OptionSpec } from '../options/options.js';
 import { registerCompletion } from './completion.js';
 import { registerConfig } from './config.js';
 import { registerDoctor } from './doctor.js';

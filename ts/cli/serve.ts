@@ -1,5 +1,5 @@
-import { flagsHelp, parseFlags } from '../flags.js';
-import type { Options } from '../options.js';
+import { flagsHelp, parseFlags } from '../options/flags.js';
+import type { Options } from '../options/options.js';
 import { printVersions } from './version.js';
 
 const USAGE = `Usage: servable serve --model_name NAME --model_base_path DIR [flags]
@@ -40,13 +40,13 @@ async function layered(
   config: string | null,
   defaults: Partial<Options>,
 ): Promise<Partial<Options>> {
-  const { environmentOptions } = await import('../environment.js');
+  const { environmentOptions } = await import('../options/environment.js');
   const { values, warnings } = environmentOptions(process.env);
   for (const warning of warnings) process.stderr.write(`servable: ${warning}\n`);
   const file = config ?? process.env.SERVABLE_CONFIG ?? '';
   if (file === '') return { ...defaults, ...values, ...flags };
   // The YAML parser is only loaded where there is YAML.
-  const { readConfigFile } = await import('../config-file.js');
+  const { readConfigFile } = await import('../options/config-file.js');
   return { ...defaults, ...readConfigFile(file), ...values, ...flags };
 }
 

@@ -3,12 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Ajv } from 'ajv';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { checkFile } from '../ts/cli/config.js';
-import { parseConfigFile, problemLine, readConfigFile } from '../ts/config-file.js';
-import { environmentOptions, variableOf } from '../ts/environment.js';
-import { optionSchema, optionSchemaText } from '../ts/option-schema.js';
-import { OPTION_NAMES, OPTIONS, type OptionSpec, resolveOptions } from '../ts/options.js';
-import { ROOT } from './support/paths.js';
+import { checkFile } from '../../ts/cli/config.js';
+import { parseConfigFile, problemLine, readConfigFile } from '../../ts/options/config-file.js';
+import { environmentOptions, variableOf } from '../../ts/options/environment.js';
+import { optionSchema, optionSchemaText } from '../../ts/options/option-schema.js';
+import {
+  OPTION_NAMES,
+  OPTIONS,
+  type OptionSpec,
+  resolveOptions,
+} from '../../ts/options/options.js';
+import { ROOT } from '../support/paths.js';
 
 function file(name: string, text: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'servable-config-'));

@@ -2,16 +2,16 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { messageType } from '../ts/codec/messages.js';
-import { flagsHelp, nearest, parseFlags } from '../ts/flags.js';
+import { messageType } from '../../ts/codec/messages.js';
+import { flagsHelp, nearest, parseFlags } from '../../ts/options/flags.js';
 import {
   OPTION_NAMES,
   OPTIONS,
   type OptionSpec,
   optionKey,
   resolveOptions,
-} from '../ts/options.js';
-import { sessionSettings } from '../ts/session-config.js';
+} from '../../ts/options/options.js';
+import { sessionSettings } from '../../ts/options/session-config.js';
 
 describe('flags', () => {
   it('takes every spelling of a flag', () => {

@@ -1,4 +1,4 @@
-import { ServingError } from './errors.js';
+import { ServingError } from '../errors.js';
 import type { Options } from './options.js';
 import {
   OPTION_NAMES,

@@ -1,14 +1,14 @@
-import { type ExampleInput, encodeExamples } from './codec/examples.js';
-import { Deferred } from './deferred.js';
-import { ServingError } from './errors.js';
-import { CLASSIFY, type Classification, type ExampleMethod, REGRESS } from './example-results.js';
-import { type LoadedModel, loadModel, type ModelInfo } from './native/model.js';
-import { runPredict } from './native/predict.js';
-import { openRuntime, runtimeInfo } from './native/runtime.js';
+import { type ExampleInput, encodeExamples } from '../codec/examples.js';
+import { Deferred } from '../deferred.js';
+import { ServingError } from '../errors.js';
+import { CLASSIFY, type Classification, type ExampleMethod, REGRESS } from '../example-results.js';
+import { type LoadedModel, loadModel, type ModelInfo } from '../native/model.js';
+import { runPredict } from '../native/predict.js';
+import { openRuntime, runtimeInfo } from '../native/runtime.js';
+import { findRuntime } from '../runtime/find.js';
+import { DEFAULT_SIGNATURE, type Signature } from '../signature.js';
+import { Tensor } from '../tensor.js';
 import { type PredictInput, predictInputs } from './predict-inputs.js';
-import { findRuntime } from './runtime/find.js';
-import { DEFAULT_SIGNATURE, type Signature } from './signature.js';
-import { Tensor } from './tensor.js';
 
 /** How to load a SavedModel. */
 export interface LoadSavedModelOptions {
@@ -221,8 +221,8 @@ export class SavedModel {
 
   /** A signature in protobuf's text format, its last line ended as TensorFlow Serving prints it. */
   async #signatureText(name: string): Promise<string> {
-    const { messageType } = await import('./codec/messages.js');
-    const { printText } = await import('./codec/text-format.js');
+    const { messageType } = await import('../codec/messages.js');
+    const { printText } = await import('../codec/text-format.js');
     const map = messageType('tensorflow.serving.SignatureDefMap');
     const definition = map.decode(this.#model.signatureDefMap()).signatureDef[name];
     if (definition === undefined) return '';

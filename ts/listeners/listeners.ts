@@ -1,14 +1,14 @@
 import { createServer as createNetServer, type Socket } from 'node:net';
+import type { ReloadConfig } from '../api/grpc/model-service.js';
+import type { GrpcServer } from '../api/grpc/server.js';
+import { type DemandModel, Inference } from '../api/infer.js';
+import type { RestServer } from '../api/rest/server.js';
+import type { Logger } from '../logger.js';
+import { catalog } from '../native/catalog.js';
+import { InferQueue } from '../native/infer-queue.js';
+import type { Options } from '../options/options.js';
+import { packageVersion } from '../version.js';
 import { Acceptor, type Balance, type ListenOn } from './acceptor.js';
-import type { ReloadConfig } from './api/grpc/model-service.js';
-import type { GrpcServer } from './api/grpc/server.js';
-import { type DemandModel, Inference } from './api/infer.js';
-import type { RestServer } from './api/rest/server.js';
-import type { Logger } from './logger.js';
-import { catalog } from './native/catalog.js';
-import { InferQueue } from './native/infer-queue.js';
-import type { Options } from './options.js';
-import { packageVersion } from './version.js';
 
 /** What one thread listens on. */
 export interface Sockets {
@@ -109,7 +109,7 @@ async function startRest(
   inference: Inference,
   { options, logger }: ListenerDependencies,
 ): Promise<RestServer> {
-  const { createRestServer } = await import('./api/rest/server.js');
+  const { createRestServer } = await import('../api/rest/server.js');
   return createRestServer({
     inference,
     catalog,
@@ -133,7 +133,7 @@ async function startGrpc(
   inference: Inference,
   { options, reload }: ListenerDependencies,
 ): Promise<GrpcServer> {
-  const { GrpcServer } = await import('./api/grpc/server.js');
+  const { GrpcServer } = await import('../api/grpc/server.js');
   return new GrpcServer({
     inference,
     catalog,

@@ -1,5 +1,5 @@
 import { Server as NetServer, type Socket } from 'node:net';
-import { closeFd, dupFd } from './native/listener.js';
+import { closeFd, dupFd } from '../native/listener.js';
 
 /** Where a thread's server listens: a bound socket's descriptor, or a Unix socket's path. */
 export type ListenOn =

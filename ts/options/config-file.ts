@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { ServingError } from './errors.js';
+import { ServingError } from '../errors.js';
+import { jsonValue, type Problem, parseYaml } from '../yaml-text.js';
 import { nearest } from './flags.js';
 import {
   OPTION_NAMES,
@@ -11,7 +12,6 @@ import {
   optionKey,
   valueProblem,
 } from './options.js';
-import { jsonValue, type Problem, parseYaml } from './yaml-text.js';
 
 /** What a configuration file says, and what is wrong with it. */
 export interface ConfigFile {

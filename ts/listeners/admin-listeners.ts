@@ -1,6 +1,6 @@
+import type { Admin } from '../api/admin/admin.js';
+import type { Logger } from '../logger.js';
 import { Acceptor, type ListenOn } from './acceptor.js';
-import type { Admin } from './api/admin/admin.js';
-import type { Logger } from './logger.js';
 
 /** What the admin API listens on. */
 export interface AdminSockets {
@@ -29,7 +29,7 @@ export class AdminListeners {
     logger: Logger,
   ): Promise<AdminListeners> {
     const { createAdminServer, freeSocketPath, restrictSocket } = await import(
-      './api/admin/server.js'
+      '../api/admin/server.js'
     );
     const started = await Promise.all(
       sockets.map(async (on) => {

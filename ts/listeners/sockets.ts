@@ -1,10 +1,10 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import { ServingError } from '../errors.js';
+import { bindListener, closeFd, type Listener } from '../native/listener.js';
+import type { Options } from '../options/options.js';
 import type { ListenOn } from './acceptor.js';
 import type { AdminSockets } from './admin-listeners.js';
-import { ServingError } from './errors.js';
-import { bindListener, closeFd, type Listener } from './native/listener.js';
-import type { Options } from './options.js';
 
 /** Everything a server listens on: bound, and not accepting yet. */
 export interface BoundSockets {

@@ -1,5 +1,5 @@
-import type { ConfigProto, Init } from './codec/messages.js';
-import { ServingError } from './errors.js';
+import type { ConfigProto, Init } from '../codec/messages.js';
+import { ServingError } from '../errors.js';
 import type { Options } from './options.js';
 
 /** How sessions are made, for models whose config says nothing else. */
@@ -39,11 +39,11 @@ export async function sessionConfig(options: Options): Promise<Uint8Array | null
   const changes = flagConfig(options);
   const file = options.tensorflowSessionConfigFile;
   if (file === '' && changes === null) return null;
-  const { messageType } = await import('./codec/messages.js');
+  const { messageType } = await import('../codec/messages.js');
   const type = messageType('tensorflow.ConfigProto');
   const flags = type.encode(changes ?? {});
   if (file === '') return flags;
-  const { readTextFile } = await import('./codec/text-format.js');
+  const { readTextFile } = await import('../codec/text-format.js');
   // Serialized messages one after the other are one message: what the flags set replaces what the file says.
   return Buffer.concat([type.encode(await readTextFile(type, file)), flags]);
 }
@@ -77,8 +77,8 @@ function flagConfig(options: Options): Init<ConfigProto> | null {
 async function platformSettings(options: Options): Promise<SessionSettings> {
   const file = options.platformConfigFile;
   const [{ messageType }, { readTextFile }] = await Promise.all([
-    import('./codec/messages.js'),
-    import('./codec/text-format.js'),
+    import('../codec/messages.js'),
+    import('../codec/text-format.js'),
   ]);
   const map = await readTextFile(messageType('tensorflow.serving.PlatformConfigMap'), file);
   const adapter = map.platformConfigs.tensorflow?.sourceAdapterConfig ?? null;

@@ -1,6 +1,6 @@
-import { ServingError } from './errors.js';
-import { bfloat16Bits, halfBits } from './float16.js';
-import { type DType, dtypeLayout, elementCount, Tensor } from './tensor.js';
+import { ServingError } from '../errors.js';
+import { bfloat16Bits, halfBits } from '../float16.js';
+import { type DType, dtypeLayout, elementCount, Tensor } from '../tensor.js';
 
 /** Whole-number types with their least and greatest values. */
 const RANGES: Readonly<Partial<Record<DType, readonly [bigint, bigint]>>> = {

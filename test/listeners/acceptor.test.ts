@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Balance } from '../ts/acceptor.js';
+import { Balance } from '../../ts/listeners/acceptor.js';
 
 it('a worker is far above its share only past twice the mean and some connections to spare', () => {
   const memory = new SharedArrayBuffer(4 * 4);

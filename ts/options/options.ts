@@ -1,4 +1,4 @@
-import { ServingError } from './errors.js';
+import { ServingError } from '../errors.js';
 import type { ChoiceOption, OptionSpec } from './option-spec.js';
 import { OPTIONS } from './option-table.js';
 

@@ -1,7 +1,7 @@
-import { ServingError } from './errors.js';
+import { ServingError } from '../errors.js';
+import type { Signature, TensorSpec } from '../signature.js';
+import { isNumericData, type NumericSource, Tensor, tensor } from '../tensor.js';
 import { nestedTensor } from './nested.js';
-import type { Signature, TensorSpec } from './signature.js';
-import { isNumericData, type NumericSource, Tensor, tensor } from './tensor.js';
 
 /** Numbers, booleans, strings or byte arrays, nested as deep as the tensor has dimensions. */
 export type NestedValue = number | bigint | boolean | string | Uint8Array | readonly NestedValue[];
