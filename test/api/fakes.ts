@@ -1,7 +1,7 @@
 import type { Engine, RequestBody } from '../../ts/api/infer.js';
 import type { CatalogReader } from '../../ts/api/model-status.js';
 import { ServingError } from '../../ts/errors.js';
-import type { ModelStatus, VersionStatus } from '../../ts/native/catalog.js';
+import type { ModelStatus, SourceStatus, VersionStatus } from '../../ts/native/catalog.js';
 import type { Done, Target } from '../../ts/native/infer-queue.js';
 import { LargeBody } from '../../ts/native/large-body.js';
 
@@ -98,6 +98,12 @@ export function versionStatus(version: bigint, rest: Partial<VersionStatus> = {}
   return { version, state: 'AVAILABLE', code: 0, message: '', ...rest };
 }
 
+/** A catalog as the protocols read it, and what tests set in it. */
+export type FakeCatalog = CatalogReader & {
+  isReady: boolean;
+  readonly sources: Map<string, SourceStatus>;
+};
+
 /** A catalog with `half_plus_two`: versions 2 and 1, label `stable` on 1. */
 export function fakeCatalog(
   models: readonly ModelStatus[] = [
@@ -107,9 +113,10 @@ export function fakeCatalog(
       labels: [{ label: 'stable', version: 1n }],
     },
   ],
-): CatalogReader & { isReady: boolean } {
+): FakeCatalog {
   return {
     isReady: true,
+    sources: new Map(),
     status: (name) => models.find((model) => model.name === name) ?? null,
     list: () => [...models],
     metadata(choice) {
@@ -123,6 +130,9 @@ export function fakeCatalog(
       const label = model.labels.find((each) => each.label === choice.label);
       const version = choice.version ?? label?.version ?? model.versions[0]?.version ?? 0n;
       return { version, signatureDefMap: Buffer.alloc(0) };
+    },
+    source(name) {
+      return this.sources.get(name) ?? null;
     },
     counters: () => [],
     ready() {

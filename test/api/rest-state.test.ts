@@ -41,3 +41,43 @@ test('a state there is not is refused', async () => {
     error: 'state: got "READY", wanted one of START, LOADING, AVAILABLE, UNLOADING, END',
   });
 });
+
+test('a configured model without versions tells why', async () => {
+  const empty = fakeCatalog([{ name: 'lost', versions: [], labels: [] }]);
+  const app = await rest({ catalog: empty });
+  const error = async () => (await app.inject('/v1/models/lost')).json();
+  expect(await error()).toEqual({ error: 'Could not find any versions of model lost' });
+  const message = 'Could not find base path /lost for servable lost with error ENOENT';
+  empty.sources.set('lost', { onDemand: false, code: 5, message });
+  const answer = await app.inject('/v1/models/lost');
+  expect(answer.statusCode).toBe(404);
+  expect(answer.json()).toEqual({
+    error: `Could not find any versions of model lost: ${message}`,
+  });
+  expect((await app.inject('/v1/models')).json()).toEqual({
+    models: [
+      {
+        name: 'lost',
+        model_version_status: [],
+        version_labels: {},
+        base_path_status: { error_code: 'NOT_FOUND', error_message: message },
+      },
+    ],
+  });
+});
+
+test('a model that waits for its first request is ready, one that has failed is not', async () => {
+  const models = fakeCatalog([
+    { name: 'waits', versions: [versionStatus(1n, { state: 'START' })], labels: [] },
+    { name: 'failed', versions: [versionStatus(1n, { state: 'END', code: 15 })], labels: [] },
+  ]);
+  const app = await rest({ catalog: models });
+  const health = async (name: string) => (await app.inject(`/healthz/models/${name}`)).statusCode;
+  expect(await health('waits')).toBe(503);
+  for (const name of ['waits', 'failed']) {
+    models.sources.set(name, { onDemand: true, code: 0, message: '' });
+  }
+  expect(await health('waits')).toBe(200);
+  expect(await health('waits/versions/1')).toBe(200);
+  expect(await health('failed')).toBe(503);
+});

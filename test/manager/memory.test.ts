@@ -148,3 +148,27 @@ test('every end of a load and an unload gives its memory back', async () => {
   expect(bench.catalog.published.size).toBe(0);
   expect(bench.manager.memory().usedBytes).toBe(0);
 });
+
+test('a load that waits for memory leaves its place to others, with one load at a time too', async () => {
+  const bench = new Bench({
+    totalModelMemoryLimitBytes: 5000,
+    modelLoading: 'on_demand',
+    numInitialLoadThreads: 1,
+    numLoadThreads: 0,
+  });
+  bench.folder.add('old', 1, KB);
+  bench.folder.add('big', 1, `${KB}${KB}`);
+  bench.folder.add('small', 1);
+  await bench.start(bench.config('old'), bench.config('big'), bench.config('small'));
+  await bench.manager.demand('old');
+  const end = bench.catalog.request('old');
+  // It needs the memory of a model whose last request still runs.
+  const big = bench.manager.demand('big');
+  await quiet();
+  expect(bench.catalog.status('big')).toBe('1:LOADING');
+  await bench.manager.demand('small');
+  expect(bench.catalog.status('small')).toBe('1:AVAILABLE');
+  end();
+  await big;
+  expect(bench.catalog.status('big')).toBe('1:AVAILABLE');
+});

@@ -135,3 +135,19 @@ test('random demands under a tight limit always end with the model in memory and
   }
   expect(bench.loader.models.filter((it) => !it.closed).length).toBe(bench.catalog.published.size);
 });
+
+test('the catalog is told which models wait for a request, and what is wrong with a base path', async () => {
+  const bench = await onDemand({ pinnedModels: ['b'] });
+  const fine = { code: 0, message: '' };
+  expect(bench.catalog.sources.get('a')).toEqual({ onDemand: true, ...fine });
+  expect(bench.catalog.sources.get('b')).toEqual({ onDemand: false, ...fine });
+  bench.folder.remove('b');
+  await bench.look();
+  expect(bench.catalog.sources.get('b')).toMatchObject({
+    code: 5,
+    message: expect.stringMatching(/^Could not find base path .* for servable b with error /),
+  });
+  bench.folder.add('b', 1, KB);
+  await bench.look();
+  expect(bench.catalog.sources.get('b')).toEqual({ onDemand: false, ...fine });
+});

@@ -9,7 +9,7 @@ import { ModelManager } from '../../ts/manager/manager.js';
 import type { ModelConfig } from '../../ts/manager/model-config.js';
 import type { CatalogWriter, LoadModel } from '../../ts/manager/model-deps.js';
 import { defaultManagerOptions, type ManagerOptions } from '../../ts/manager/options.js';
-import type { VersionStatus } from '../../ts/native/catalog.js';
+import type { SourceStatus, VersionStatus } from '../../ts/native/catalog.js';
 import type { LoadedModel, ModelInfo } from '../../ts/native/model.js';
 
 /** Time that moves only when told to. */
@@ -82,6 +82,7 @@ export class FakeCatalog implements CatalogWriter {
   readonly published = new Map<string, FakeModel>();
   readonly statuses = new Map<string, readonly VersionStatus[]>();
   readonly labels = new Map<string, readonly { label: string; version: bigint }[]>();
+  readonly sources = new Map<string, SourceStatus>();
   /** Every publish, withdraw and remove, such as `publish m/1`. */
   readonly log: string[] = [];
 
@@ -110,8 +111,13 @@ export class FakeCatalog implements CatalogWriter {
     this.statuses.set(name, versions);
   }
 
+  setSource(name: string, source: SourceStatus): void {
+    this.sources.set(name, source);
+  }
+
   remove(name: string): void {
     this.statuses.delete(name);
+    this.sources.delete(name);
     this.labels.delete(name);
     this.log.push(`remove ${name}`);
   }
@@ -269,14 +275,25 @@ export class Bench {
   }
 }
 
+/** Turns of the event loop without a file operation under way after which nothing more happens by itself. */
+const STILL_TURNS = 3;
+
 /**
  * Waits until everything that can happen by itself has happened.
  *
- * Looks and loads wait for the file system a few times in a row: each round waits for operations queued behind theirs.
+ * Looks and loads wait for the file system a few times in a row: it is quiet once no operation has been under way for a few turns.
+ *
+ * @param rounds at least so many file operations in a row are waited for
  */
 export async function quiet(rounds = 20): Promise<void> {
   for (let round = 0; round < rounds; round += 1) {
     await Promise.all([0, 1, 2, 3].map(() => stat(tmpdir())));
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
+  }
+  for (let still = 0; still < STILL_TURNS; still += 1) {
+    await turn();
+    if (process.getActiveResourcesInfo().some((it) => it.startsWith('FSReq'))) still = 0;
   }
 }
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -2,12 +2,16 @@ import { ServingError } from '../errors.js';
 import type { Catalog, ModelStatus, VersionStatus } from '../native/catalog.js';
 
 /** What the protocols read of the catalog. */
-export type CatalogReader = Pick<Catalog, 'status' | 'list' | 'metadata' | 'ready' | 'counters'>;
+export type CatalogReader = Pick<
+  Catalog,
+  'status' | 'list' | 'source' | 'metadata' | 'ready' | 'counters'
+>;
 
 /**
  * The versions a status request asks for, descending.
  *
- * @throws {ServingError} `NOT_FOUND` no such model or version; `INVALID_ARGUMENT` unknown label; TensorFlow Serving's texts
+ * @throws {ServingError} `NOT_FOUND` no such model or version; `INVALID_ARGUMENT` unknown label; TensorFlow Serving's texts, and for a
+ *   model that is configured what is wrong with its base path
  */
 export function versionStatuses(
   catalog: CatalogReader,
@@ -15,7 +19,11 @@ export function versionStatuses(
 ): readonly VersionStatus[] {
   const model = catalog.status(choice.name);
   if (model === null || model.versions.length === 0) {
-    throw new ServingError('NOT_FOUND', `Could not find any versions of model ${choice.name}`);
+    const reason = catalog.source(choice.name)?.message ?? '';
+    throw new ServingError(
+      'NOT_FOUND',
+      `Could not find any versions of model ${choice.name}${reason === '' ? '' : `: ${reason}`}`,
+    );
   }
   const version = choice.label === null ? choice.version : labelled(model, choice.label);
   if (version === null) return model.versions;
@@ -40,4 +48,15 @@ function labelled(model: ModelStatus, label: string): bigint {
 /** Whether requests for the newest version of the model can be answered. */
 export function isServing(model: ModelStatus): boolean {
   return model.versions.some((status) => status.state === 'AVAILABLE');
+}
+
+/** Whether requests for one of these versions are answered: at once, or after the load that they start. */
+export function welcomes(
+  catalog: CatalogReader,
+  name: string,
+  versions: readonly VersionStatus[],
+): boolean {
+  if (versions.some(({ state }) => state === 'AVAILABLE')) return true;
+  const onDemand = catalog.source(name)?.onDemand ?? false;
+  return onDemand && versions.some(({ state }) => state === 'START' || state === 'LOADING');
 }

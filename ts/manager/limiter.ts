@@ -11,16 +11,31 @@ export class Limiter {
 
   /** Runs `task` when there is a place; resolves or rejects as it does. */
   async run<T>(task: () => Promise<T>): Promise<T> {
-    if (this.#running >= this.#limit()) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    } else {
-      this.#running += 1;
-    }
+    await this.#enter();
     try {
       return await task();
     } finally {
       this.#running -= 1;
       this.#wake();
+    }
+  }
+
+  /** Gives the place of the running task to another while `until` lasts; comes back when there is one again. */
+  async aside(until: Promise<void>): Promise<void> {
+    this.#running -= 1;
+    this.#wake();
+    try {
+      await until;
+    } finally {
+      await this.#enter();
+    }
+  }
+
+  async #enter(): Promise<void> {
+    if (this.#running >= this.#limit()) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    } else {
+      this.#running += 1;
     }
   }
 

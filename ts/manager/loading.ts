@@ -13,7 +13,7 @@ export interface OpenedModel {
 }
 
 /**
- * Loads the SavedModel of one version.
+ * Loads the SavedModel of one version, in a place of `loads` that others have while it waits for memory.
  *
  * @param path its directory on the local disk
  * @throws {ServingError} `NOT_FOUND` no SavedModel there; `RESOURCE_EXHAUSTED` no memory left for it; TensorFlow's code and text
@@ -22,10 +22,11 @@ export async function openModel(
   { name, tags }: ModelConfig,
   version: bigint,
   path: string,
-  { loadModel, memory, options }: ModelDeps,
+  { loadModel, loads, memory, options }: ModelDeps,
 ): Promise<OpenedModel> {
   await checkVersionDirectory(path);
-  const grant = await memory.admit({ name, version }, await estimateBytes(path));
+  const bytes = await estimateBytes(path);
+  const grant = await memory.admit({ name, version }, bytes, (until) => loads.aside(until));
   try {
     const model = await loadModel({
       exportDir: path,

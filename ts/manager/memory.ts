@@ -75,9 +75,14 @@ export class MemoryBudget {
   /**
    * Sets memory aside, as soon as there is enough: models that are only kept for later are unloaded for it.
    *
+   * @param wait is given each promise that has to be waited for, so that others may use the time
    * @throws {ServingError} `RESOURCE_EXHAUSTED` with TensorFlow Serving's text when no memory will be free by itself
    */
-  async admit({ name, version }: ServableId, bytes: number): Promise<Grant> {
+  async admit(
+    { name, version }: ServableId,
+    bytes: number,
+    wait: (until: Promise<void>) => Promise<void> = (until) => until,
+  ): Promise<Grant> {
     const { limitBytes, evict } = this.#options;
     while (limitBytes > 0 && this.#usedBytes + bytes > limitBytes) {
       // What is on its way out is not asked to leave again, and no more than needed is.
@@ -89,7 +94,7 @@ export class MemoryBudget {
           `Insufficient resources to load servable {name: ${name} version: ${version}} (it needs about ${bytes} bytes, ${Math.max(limitBytes - this.#usedBytes, 0)} of ${limitBytes} are free)`,
         );
       }
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      await wait(new Promise<void>((resolve) => this.#waiting.push(resolve)));
     }
     return this.#grant(bytes);
   }

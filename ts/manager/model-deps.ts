@@ -11,7 +11,7 @@ import type { Stores } from './store/stores.js';
 /** The part of the catalog that the manager writes. */
 export type CatalogWriter = Pick<
   Catalog,
-  'publish' | 'withdraw' | 'setLabels' | 'setStatus' | 'remove'
+  'publish' | 'withdraw' | 'setLabels' | 'setStatus' | 'setSource' | 'remove'
 >;
 
 /** Loads a SavedModel; rejects with a `ServingError`. */

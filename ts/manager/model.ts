@@ -40,6 +40,7 @@ export class ServedModel {
     this.#demanded = !this.onDemand;
     this.#tasks = new ServableTasks(this.#owner(), deps);
     this.#publishStatus();
+    this.#publishSource();
     deps.catalog.setLabels(this.name, labelList(config));
   }
 
@@ -90,6 +91,7 @@ export class ServedModel {
     // Until the source has looked with the new config, what it saw with the old one says nothing about new versions.
     if (this.#retired) this.#sighting = null;
     this.#retired = false;
+    this.#publishSource();
     if (!isDeepStrictEqual(this.#config.tags, config.tags)) {
       // Other tags mean another graph of the same directory.
       for (const servable of this.#servables.values()) servable.loaded = null;
@@ -102,6 +104,7 @@ export class ServedModel {
   retire(): void {
     this.#retired = true;
     this.#error = null;
+    this.#publishSource();
     this.#deps.catalog.setLabels(this.name, []);
     this.#showWaiting([]);
     this.#aspire([]);
@@ -214,6 +217,7 @@ export class ServedModel {
         : error;
     if (this.#error?.message === shown?.message) return;
     this.#error = shown;
+    this.#publishSource();
     this.#deps.events.emit('source', { name: this.name, error: shown });
   }
 
@@ -314,6 +318,15 @@ export class ServedModel {
     if (text === this.#published) return;
     this.#published = text;
     this.#deps.catalog.setStatus(this.name, statuses);
+  }
+
+  #publishSource(): void {
+    const error = this.#error;
+    this.#deps.catalog.setSource(this.name, {
+      onDemand: this.onDemand && !this.#retired,
+      code: error?.number ?? 0,
+      message: error?.message ?? '',
+    });
   }
 
   /** Drops versions that ended long ago, and plans when to look again. */

@@ -110,8 +110,14 @@ export declare function catalogSetLabels(name: string, labels: Array<LabelInfo>)
 /** Whether this process should receive requests. */
 export declare function catalogSetReady(ready: boolean): void
 
+/** Replaces what is known of a model's source. */
+export declare function catalogSetSource(name: string, source: SourceInfo): void
+
 /** Replaces what status answers say of a model. */
 export declare function catalogSetStatus(name: string, versions: Array<VersionStatusInfo>): void
+
+/** What is known of a model's source, or `null`. */
+export declare function catalogSource(name: string): SourceInfo | null
 
 /** One model's status, or `null`. */
 export declare function catalogStatus(name: string): ModelStatusInfo | null
@@ -367,6 +373,16 @@ export interface SignatureInfo {
   outputs: Array<TensorInfo>
   /** Why it cannot be called. */
   unsupported: string | null
+}
+
+/** Where a model's versions come from. */
+export interface SourceInfo {
+  /** Its versions wait for the first request. */
+  onDemand: boolean
+  /** Canonical code number of what is wrong with its base path; 0: nothing. */
+  code: number
+  /** What is wrong with it. */
+  message: string
 }
 
 /** Where requests go. */

@@ -23,6 +23,16 @@ export interface ModelStatus {
   labels: { label: string; version: bigint }[];
 }
 
+/** What is known of where a model's versions come from. */
+export interface SourceStatus {
+  /** Its versions wait for the first request: START means that a request is welcome. */
+  onDemand: boolean;
+  /** Canonical code number of what is wrong with its base path; 0: nothing. */
+  code: number;
+  /** What is wrong with it; else empty. */
+  message: string;
+}
+
 /** Which version of a model: by number, by label, or (both `null`) the newest that is available. */
 export interface VersionChoice {
   name: string;
@@ -81,6 +91,10 @@ export interface Catalog {
   setLabels(name: string, labels: readonly { label: string; version: bigint }[]): void;
   /** Replaces what status answers say of the model. */
   setStatus(name: string, versions: readonly VersionStatus[]): void;
+  /** Replaces what is known of a model's source. */
+  setSource(name: string, source: SourceStatus): void;
+  /** What is known of a model's source, or `null` when the catalog has never heard of it. */
+  source(name: string): SourceStatus | null;
   /** Forgets a model's statuses and labels. Its published versions must have been withdrawn. */
   remove(name: string): void;
   /** One model's status, or `null` when the catalog has never heard of it. */
@@ -113,6 +127,12 @@ export const catalog: Catalog = {
   },
   setStatus(name, versions) {
     call(() => addon().catalogSetStatus(name, [...versions]));
+  },
+  setSource(name, source) {
+    call(() => addon().catalogSetSource(name, source));
+  },
+  source(name) {
+    return call(() => addon().catalogSource(name));
   },
   remove(name) {
     call(() => addon().catalogRemove(name));

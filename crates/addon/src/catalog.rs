@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use napi::Env;
 use napi::bindgen_prelude::{BigInt, BufferSlice};
 use napi_derive::napi;
-use servable_engine::catalog::{Choice, ModelStatus, State, VersionStatus};
+use servable_engine::catalog::{Choice, ModelStatus, Source, State, VersionStatus};
 use servable_engine::counters::{Histogram, INPUT_BORROWS, INPUT_COPIES, LATENCY_BOUNDS_US};
 use servable_engine::infer::Method;
 use servable_engine::runner::Runner;
@@ -45,6 +45,17 @@ pub struct ModelStatusInfo {
     pub versions: Vec<VersionStatusInfo>,
     /// Sorted by label.
     pub labels: Vec<LabelInfo>,
+}
+
+/// Where a model's versions come from.
+#[napi(object, use_nullable = true)]
+pub struct SourceInfo {
+    /// Its versions wait for the first request.
+    pub on_demand: bool,
+    /// Canonical code number of what is wrong with its base path; 0: nothing.
+    pub code: u32,
+    /// What is wrong with it.
+    pub message: String,
 }
 
 /// A version's signatures.
@@ -121,6 +132,27 @@ pub fn catalog_set_status(name: String, versions: Vec<VersionStatusInfo>) {
         message: version.message,
     });
     ENGINE.catalog.set_status(&name, versions.collect());
+}
+
+/// Replaces what is known of a model's source.
+#[napi(catch_unwind)]
+pub fn catalog_set_source(name: String, source: SourceInfo) {
+    let source = Source {
+        on_demand: source.on_demand,
+        code: u8::try_from(source.code).unwrap_or(2),
+        message: source.message,
+    };
+    ENGINE.catalog.set_source(&name, source);
+}
+
+/// What is known of a model's source, or `null`.
+#[napi(catch_unwind)]
+pub fn catalog_source(name: String) -> Option<SourceInfo> {
+    ENGINE.catalog.source(&name).map(|source| SourceInfo {
+        on_demand: source.on_demand,
+        code: u32::from(source.code),
+        message: source.message,
+    })
 }
 
 /// Forgets a model.

@@ -59,6 +59,17 @@ pub struct ModelStatus {
     pub labels: Vec<(String, i64)>,
 }
 
+/// What is known of where a model's versions come from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Source {
+    /// Its versions wait for the first request: START means that a request is welcome.
+    pub on_demand: bool,
+    /// 0 unless there is something wrong with its base path.
+    pub code: u8,
+    /// Empty unless there is something wrong with its base path.
+    pub message: String,
+}
+
 /// The catalog. Writers copy the map; readers take a snapshot, so a lookup never waits.
 pub struct Catalog<R: Runner> {
     models: ArcSwap<HashMap<String, Arc<Model<R>>>>,
@@ -74,6 +85,7 @@ struct Model<R: Runner> {
     servables: BTreeMap<i64, Arc<Servable<R>>>,
     labels: BTreeMap<String, i64>,
     versions: Vec<VersionStatus>,
+    source: Source,
     counters: Arc<ModelCounters>,
 }
 
@@ -83,6 +95,7 @@ impl<R: Runner> Clone for Model<R> {
             servables: self.servables.clone(),
             labels: self.labels.clone(),
             versions: self.versions.clone(),
+            source: self.source.clone(),
             counters: Arc::clone(&self.counters),
         }
     }
@@ -203,6 +216,20 @@ impl<R: Runner> Catalog<R> {
         });
     }
 
+    /// Replaces what is known of a model's source.
+    pub fn set_source(&self, name: &str, source: Source) {
+        let _ = self.change(name, |model| {
+            model.source = source;
+            Ok(())
+        });
+    }
+
+    /// What is known of a model's source; `None` for a name never heard of.
+    pub fn source(&self, name: &str) -> Option<Source> {
+        let models = self.models.load();
+        models.get(name).map(|model| model.source.clone())
+    }
+
     /// Forgets a model's statuses and labels, and lets go of what is still published under the name.
     pub fn remove(&self, name: &str) {
         let _writing = self.writer.lock();
@@ -261,6 +288,7 @@ impl<R: Runner> Catalog<R> {
                 servables: BTreeMap::new(),
                 labels: BTreeMap::new(),
                 versions: Vec::new(),
+                source: Source::default(),
                 counters: Arc::clone(self.counters.lock().entry(name.to_owned()).or_default()),
             },
         };

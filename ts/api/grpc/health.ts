@@ -1,5 +1,5 @@
 import { ServingError, toServingError } from '../../errors.js';
-import { type CatalogReader, isServing } from '../model-status.js';
+import { type CatalogReader, welcomes } from '../model-status.js';
 import { type ServerStream, type Service, toStatus, unary } from './rpc.js';
 
 /** Time between looks at the state while somebody watches, in milliseconds. */
@@ -16,7 +16,7 @@ const SERVICES = new Set([
 
 /**
  * `grpc.health.v1.Health`. A service is one of the server's, or the name of a model: that is serving when one of its versions is
- * available.
+ * available, or waits for its first request.
  */
 export function healthService(catalog: CatalogReader): Service {
   return {
@@ -44,7 +44,9 @@ function state({ ServingStatus }: Messages, catalog: CatalogReader, service: str
   }
   const model = catalog.status(service);
   if (model === null) return ServingStatus.SERVICE_UNKNOWN;
-  return isServing(model) ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
+  return welcomes(catalog, service, model.versions)
+    ? ServingStatus.SERVING
+    : ServingStatus.NOT_SERVING;
 }
 
 function reply({ messageType }: Messages, status: number): Buffer {

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { toServingError } from '../../errors.js';
-import { type CatalogReader, versionStatuses } from '../model-status.js';
+import { type CatalogReader, versionStatuses, welcomes } from '../model-status.js';
 import { sendError } from './reply.js';
 import { percentDecode } from './route.js';
 
@@ -8,7 +8,8 @@ const MODEL = /^\/healthz\/models\/([^/:]+)(?:\/versions\/(\d{1,18})|\/labels\/(
 
 /**
  * Adds the health pages: `/healthz/live` (the process answers), `/healthz/ready` (send requests here) and
- * `/healthz/models/NAME[/versions/N|/labels/L]` (that model answers). 200 is yes, 503 no, 404 no such model.
+ * `/healthz/models/NAME[/versions/N|/labels/L]` (that model answers, or will once it is asked where models are loaded on demand). 200 is
+ * yes, 503 no, 404 no such model.
  */
 export function addHealth(app: FastifyInstance, catalog: CatalogReader): void {
   app.get('/healthz/live', (_request, reply) => sendState(reply, true, 'live', 'live'));
@@ -27,13 +28,13 @@ function answerModel(catalog: CatalogReader, request: FastifyRequest, reply: Fas
   }
   const [, name = '', version, label] = match;
   try {
+    const decoded = percentDecode(name);
     const statuses = versionStatuses(catalog, {
-      name: percentDecode(name),
+      name: decoded,
       version: version === undefined ? null : BigInt(version),
       label: label === undefined ? null : percentDecode(label),
     });
-    const serving = statuses.some((status) => status.state === 'AVAILABLE');
-    sendState(reply, serving, 'ready', 'not ready');
+    sendState(reply, welcomes(catalog, decoded, statuses), 'ready', 'not ready');
   } catch (error) {
     sendError(reply, toServingError(error));
   }

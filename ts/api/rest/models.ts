@@ -39,7 +39,7 @@ export async function answerMetadata(
   sendJson(request, reply, document, settings);
 }
 
-/** Answers `GET /v1/models`: every model with its versions, their states, and its labels. */
+/** Answers `GET /v1/models`: every model with its versions, their states, its labels, and what is wrong with its base path. */
 export function answerModels(
   catalog: CatalogReader,
   request: FastifyRequest,
@@ -57,8 +57,17 @@ export function answerModels(
         status: { error_code: codeName(code), error_message: message },
       })),
     version_labels: Object.fromEntries(model.labels.map((l) => [l.label, String(l.version)])),
+    ...baseError(catalog, model.name),
   }));
   sendJson(request, reply, `${JSON.stringify({ models }, null, 1)}\n`, settings);
+}
+
+/** What is wrong with a model's base path, as a status; nothing while it is fine. */
+function baseError(catalog: CatalogReader, name: string): { base_path_status?: object } {
+  const source = catalog.source(name);
+  if (source === null || source.code === 0) return {};
+  const { code, message } = source;
+  return { base_path_status: { error_code: codeName(code), error_message: message } };
 }
 
 const STATES: readonly State[] = ['START', 'LOADING', 'AVAILABLE', 'UNLOADING', 'END'];

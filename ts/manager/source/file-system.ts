@@ -7,6 +7,8 @@ import { VersionWatcher } from './version-watcher.js';
 
 /** A version that may be complete is looked at again after this, even where looks are rare. */
 const RECHECK_MS = 1000;
+/** Multiples of the golden ratio fall evenly on an interval, however many there are. */
+const GOLDEN = (Math.sqrt(5) - 1) / 2;
 
 /** What the source needs. */
 export interface FileSystemSourceOptions {
@@ -29,6 +31,8 @@ interface Watch {
   /** The look under way, and whether another must follow because the config changed meanwhile. */
   looking: Promise<void> | null;
   again: boolean;
+  /** Share of the interval until its second look, so that models that were configured together are not looked at together. */
+  phase: number;
 }
 
 /**
@@ -39,6 +43,7 @@ interface Watch {
 export class FileSystemSource {
   readonly #options: FileSystemSourceOptions;
   readonly #watches = new Map<string, Watch>();
+  #watched = 0;
 
   constructor(options: FileSystemSourceOptions) {
     this.#options = options;
@@ -54,7 +59,9 @@ export class FileSystemSource {
         timer: null,
         looking: null,
         again: false,
+        phase: 1 - ((this.#watched * GOLDEN) % 1),
       });
+      this.#watched += 1;
     } else {
       // Another base path is another place: what is known of the old one says nothing about it.
       if (watch.config.basePath !== config.basePath) watch.watcher = this.#watcher(config.name);
@@ -115,7 +122,15 @@ export class FileSystemSource {
     const least = isRemote(watch.config.basePath) ? storePollWaitSeconds : 0;
     const interval = Math.max(pollWaitSeconds, least) * 1000;
     const delay = watch.watcher.unsettled ? Math.min(interval, RECHECK_MS) : interval;
-    watch.timer = clock.after(delay, () => void this.look(name));
+    const { phase } = watch;
+    watch.phase = 1;
+    watch.timer = clock.after(delay * phase, () => this.#glance(name, watch));
+  }
+
+  /** Looks unless that would be in vain. */
+  #glance(name: string, watch: Watch): void {
+    if (watch.watcher.isStill(watch.config)) this.#schedule(name, watch);
+    else void this.look(name);
   }
 
   #watcher(name: string): VersionWatcher {

@@ -16,6 +16,8 @@ export interface Inspection {
   readonly fingerprint: string;
   /** A SavedModel file is there. */
   readonly complete: boolean;
+  /** Everything that was looked at: while the times of these stay, so does the fingerprint. Empty where times do not tell. */
+  readonly paths: readonly string[];
 }
 
 /** Whether the names in a directory include a SavedModel's file. */
@@ -30,6 +32,7 @@ export function hasSavedModel(names: readonly string[]): boolean {
  */
 export async function inspectDirectory(path: string): Promise<Inspection> {
   const hash = createHash('sha1');
+  const paths = [path];
   let entries = 0;
   let complete = false;
   const walk = async (folder: string, prefix: string, depth: number): Promise<void> => {
@@ -40,6 +43,7 @@ export async function inspectDirectory(path: string): Promise<Inspection> {
       if (entries > MAX_ENTRIES) return;
       const child = join(folder, name);
       const relative = `${prefix}/${name}`;
+      paths.push(child);
       try {
         const stats = await stat(child, { bigint: true });
         hash.update(`${relative}\0${times(stats)}\n`);
@@ -55,7 +59,7 @@ export async function inspectDirectory(path: string): Promise<Inspection> {
     // A file in place of a directory, a loop of links, no permission.
     hash.update(errorCode(error));
   }
-  return { fingerprint: hash.digest('base64'), complete };
+  return { fingerprint: hash.digest('base64'), complete, paths };
 }
 
 /**

@@ -8,6 +8,7 @@ import type { Place, PlaceListing } from '../store/place.js';
 import type { Stores } from '../store/stores.js';
 import { descending, missingVersions, parseVersion, selectVersions } from '../version-policy.js';
 import type { FoundVersion, Sighting } from './sighting.js';
+import { Stillness } from './stillness.js';
 import { errorCode, hasSavedModel, type Inspection, message } from './version-directory.js';
 
 /** A directory without saved_model.pb that has not changed for so long is loaded anyway, so that the error shows. */
@@ -17,6 +18,16 @@ const DEEP_LOOK_MS = 10_000;
 /** How many names a warning lists. */
 const NAMES_SHOWN = 5;
 
+/** What the last look saw, as long as times of files can tell whether another would see the same. */
+interface Still {
+  readonly config: ModelConfig;
+  readonly stillness: Stillness;
+  /** What is looked at each time: the base path, version directories and their saved_model.pb. */
+  readonly glance: readonly string[];
+  /** When everything is looked at again, on the manager's clock. */
+  deepAt: number;
+}
+
 interface Memory {
   /** The last inspection, and since when the directory has looked like that. */
   fingerprint: string;
@@ -24,6 +35,10 @@ interface Memory {
   /** What a glance saw, and when the directory was last looked through. */
   glance: string | null;
   lookedAt: number;
+  /** The same moment on the wall clock, which times of files are compared with. */
+  lookedAtMs: number;
+  /** What times tell of it; see `Inspection`. */
+  paths: readonly string[];
   /** The last fingerprint that was found fit to load. */
   accepted: string | null;
 }
@@ -35,6 +50,8 @@ export interface WatcherOptions {
   readonly warn: (text: string) => void;
   /** There will be no second look: what is incomplete now is taken as it is. */
   readonly once: boolean;
+  /** Milliseconds since 1970, to compare with the times of files; the system's where absent. */
+  readonly wallClock?: () => number;
   /** Remote stores and archives; without them only local folders are served. */
   readonly stores?: Stores | undefined;
 }
@@ -53,6 +70,7 @@ export class VersionWatcher {
   readonly #initial = new Set<bigint>();
   #firstLook = true;
   #unsettled = false;
+  #still: Still | null = null;
 
   constructor(options: WatcherOptions) {
     this.#options = options;
@@ -63,9 +81,26 @@ export class VersionWatcher {
     return this.#unsettled;
   }
 
+  /** Another look would see what the last one saw. Costs a few system calls, and one for each file every ten seconds. */
+  isStill(config: ModelConfig): boolean {
+    const still = this.#still;
+    if (still === null) return false;
+    const now = this.#options.clock.now();
+    const deep = now >= still.deepAt;
+    const holds = deep ? still.stillness.holds() : still.stillness.holds(still.glance);
+    if (still.config !== config || !holds) {
+      this.#still = null;
+      return false;
+    }
+    if (deep) still.deepAt = now + DEEP_LOOK_MS;
+    return true;
+  }
+
   /** Looks once. */
   async look(config: ModelConfig): Promise<Sighting> {
     this.#unsettled = false;
+    this.#still = null;
+    const begunMs = this.#wallClock();
     let place: Place;
     let listing: PlaceListing;
     try {
@@ -99,7 +134,33 @@ export class VersionWatcher {
     if (sighting.error !== null) warnings.push(sighting.error.message);
     this.#report(warnings);
     this.#firstLook = false;
+    await this.#remember(config, place, sighting, begunMs);
     return sighting;
+  }
+
+  async #remember(
+    config: ModelConfig,
+    place: Place,
+    { aspired, waiting }: Extract<Sighting, { kind: 'versions' }>,
+    begunMs: number,
+  ): Promise<void> {
+    if (aspired === null || waiting.length > 0 || this.#unsettled) return;
+    const glance = place.timed(aspired.map((it) => it.path));
+    if (glance === null) return;
+    const memories = aspired.map((it) => this.#memory.get(it.version));
+    const paths = new Set(glance);
+    for (const memory of memories) for (const path of memory?.paths ?? []) paths.add(path);
+    // A file written after it was looked through is not what the fingerprint tells of.
+    const sinceMs = Math.min(begunMs, ...memories.map((it) => it?.lookedAtMs ?? 0));
+    const stillness = await Stillness.of([...paths], sinceMs);
+    if (stillness === null) return;
+    const lookedAt = memories.map((it) => it?.lookedAt ?? -Infinity);
+    const deepAt = Math.min(this.#options.clock.now(), ...lookedAt) + DEEP_LOOK_MS;
+    this.#still = { config, stillness, glance, deepAt };
+  }
+
+  #wallClock(): number {
+    return (this.#options.wallClock ?? Date.now)();
   }
 
   #place(config: ModelConfig): Place {
@@ -166,13 +227,14 @@ export class VersionWatcher {
     if (steady && seen !== null && seen === memory.glance && now - memory.lookedAt < DEEP_LOOK_MS) {
       return memory.accepted;
     }
-    return this.#judge(version, await place.inspect(path), seen);
+    const begunMs = this.#wallClock();
+    return this.#judge(version, await place.inspect(path), { seen, begunMs });
   }
 
   #judge(
     version: bigint,
-    { fingerprint, complete }: Inspection,
-    seen: string | null,
+    { fingerprint, complete, paths }: Inspection,
+    { seen, begunMs }: { readonly seen: string | null; readonly begunMs: number },
   ): string | null {
     const { clock, once } = this.#options;
     const before = this.#memory.get(version);
@@ -183,6 +245,8 @@ export class VersionWatcher {
       since: unchanged ? before.since : now,
       glance: seen,
       lookedAt: now,
+      lookedAtMs: begunMs,
+      paths,
       accepted: before?.accepted ?? null,
     };
     this.#memory.set(version, memory);

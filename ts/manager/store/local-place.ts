@@ -34,7 +34,14 @@ export class LocalPlace implements Place {
   async inspect(location: string): Promise<Inspection> {
     const times = this.archives ? await archiveTimes(location) : null;
     if (times === null) return await inspectDirectory(location);
-    return { fingerprint: times, complete: !times.startsWith('0 ') };
+    return { fingerprint: times, complete: !times.startsWith('0 '), paths: [location] };
+  }
+
+  timed(locations: readonly string[]): string[] {
+    return [
+      this.location,
+      ...locations.flatMap((it) => (isArchive(it) ? [it] : [it, join(it, 'saved_model.pb')])),
+    ];
   }
 
   async glance(location: string): Promise<string | null> {

@@ -24,6 +24,8 @@ export interface Place {
   readonly location: string;
   /** Looks through a version without reading its files. A store's outage rejects; anything else is part of the fingerprint. */
   inspect(location: string): Promise<Inspection>;
+  /** The paths whose times tell whether versions at these locations, or the children, have changed; `null` where times do not tell. */
+  timed(locations: readonly string[]): string[] | null;
   /** A cheap look that tells whether a version was replaced; `null` where only `inspect` tells. */
   glance(location: string): Promise<string | null>;
 }

@@ -47,14 +47,18 @@ export class RemotePlace implements Place {
       const complete = archive
         ? files[0]?.size !== 0
         : hasSavedModel(files.map(({ name }) => name));
-      return { fingerprint, complete };
+      return { fingerprint, complete, paths: [] };
     } catch (error) {
       // What is wrong with one version is no news of the others; the download will tell it as that version's error.
       if (error instanceof ServingError && error.code !== 'UNAVAILABLE') {
-        return { fingerprint: error.message, complete: false };
+        return { fingerprint: error.message, complete: false, paths: [] };
       }
       throw error;
     }
+  }
+
+  timed(): null {
+    return null;
   }
 
   /** Listings carry no cheaper sign than the listing itself; the watcher spaces them out. */
