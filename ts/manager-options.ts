@@ -1,5 +1,6 @@
 import { defaultManagerOptions, type ManagerOptions } from './manager/options.js';
 import { defaultStoreOptions, type StoreOptions } from './manager/store/settings.js';
+import type { WarmupOptions } from './native/warmup.js';
 import type { Options } from './options/options.js';
 import type { SessionSettings } from './options/session-config.js';
 
@@ -40,5 +41,16 @@ export function storeOptions(options: Options): StoreOptions {
     modelCacheDir: options.modelCacheDir || defaults.modelCacheDir,
     modelCacheMaxBytes: options.modelCacheMaxBytes,
     storeTimeoutSeconds: options.storeTimeoutSeconds,
+  };
+}
+
+/** How models are warmed up; null when they are not. */
+export function warmupOptions(options: Options): WarmupOptions | null {
+  if (!options.enableModelWarmup) return null;
+  return {
+    iterations: options.numRequestIterationsForWarmup,
+    auto: options.autoWarmup,
+    batchSizes: [1],
+    checkMethodName: options.enableSignatureMethodNameCheck,
   };
 }

@@ -13,13 +13,14 @@ import { failedForGood, type LoadSummary, loadError } from './manager/load-summa
 import { ModelManager } from './manager/manager.js';
 import type { ModelConfig } from './manager/model-config.js';
 import type { Stores } from './manager/store/stores.js';
-import { managerOptions, storeOptions } from './manager-options.js';
+import { managerOptions, storeOptions, warmupOptions } from './manager-options.js';
 import { initialModels, type ServerModel } from './models.js';
 import { catalog, type ModelStatus } from './native/catalog.js';
 import { configurePool } from './native/infer-queue.js';
 import { closeFd } from './native/listener.js';
-import { loadModel } from './native/model.js';
+import { type LoadedModel, loadModel } from './native/model.js';
 import { type RuntimeInfo, runtimeInfo } from './native/runtime.js';
+import { warmUp } from './native/warmup.js';
 import { type Options, resolveOptions } from './options/options.js';
 import { type SessionSettings, sessionSettings } from './options/session-config.js';
 import { findRuntime } from './runtime/find.js';
@@ -207,6 +208,7 @@ class ModelServer implements Server {
     session: SessionSettings,
     stores: Stores,
   ): ModelManager {
+    const warmup = warmupOptions(this.#options);
     this.#manager = new ModelManager({
       catalog,
       // Versions are found and their states told while the library is still being opened.
@@ -216,6 +218,7 @@ class ModelServer implements Server {
       },
       clock: systemClock,
       logger: this.#logger,
+      ...(warmup === null ? {} : { warmUp: (model: LoadedModel) => warmUp(model, warmup) }),
       options: managerOptions(this.#options, session),
       stores,
       requestCounts: () =>

@@ -13,6 +13,15 @@ export function logEvents(events: EventEmitter<ManagerEvents>, logger: Logger): 
       'fetched',
     );
   });
+  events.on('warmed', ({ name, version, report }) => {
+    const { records, runs, elapsedMs, skipped } = report;
+    const fields = { model: name, version: `${version}`, runs, warmupMs: Math.round(elapsedMs) };
+    if (records !== null) logger.info({ ...fields, records }, 'warmed up');
+    else if (runs > 0) logger.info(fields, 'warmed up on zeros');
+    for (const { signature, reason } of skipped) {
+      logger.debug({ model: name, signature, reason }, 'signature not warmed up');
+    }
+  });
   events.on('loaded', ({ name, version, loadMs, reload }) => {
     const fields = { model: name, version: `${version}`, loadMs: Math.round(loadMs) };
     logger.info(fields, reload ? 'content replaced' : 'available');

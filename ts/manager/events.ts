@@ -1,5 +1,6 @@
 import type { ServingError } from '../errors.js';
 import type { State } from '../native/catalog.js';
+import type { WarmupReport } from '../native/warmup.js';
 import type { FetchProgress } from './store/fetch-version.js';
 
 /** A servable: one version of one model. */
@@ -18,6 +19,8 @@ export interface ManagerEvents {
   fetching: [event: ServableId & { readonly progress: FetchProgress }];
   /** It is there, downloaded or found in the cache. */
   fetched: [event: ServableId & { readonly path: string; readonly fetchMs: number }];
+  /** A model was run before requests find it. */
+  warmed: [event: ServableId & { readonly report: WarmupReport }];
   /** A load succeeded and requests find the servable. */
   loaded: [event: ServableId & { readonly loadMs: number; readonly reload: boolean }];
   /** A load failed; `retryInMs` is `null` when no retry is planned. */

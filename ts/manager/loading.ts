@@ -13,16 +13,17 @@ export interface OpenedModel {
 }
 
 /**
- * Loads the SavedModel of one version, in a place of `loads` that others have while it waits for memory.
+ * Loads the SavedModel of one version and runs its warm-up requests, in a place of `loads` that others have while it waits for memory.
  *
  * @param path its directory on the local disk
- * @throws {ServingError} `NOT_FOUND` no SavedModel there; `RESOURCE_EXHAUSTED` no memory left for it; TensorFlow's code and text
+ * @throws {ServingError} `NOT_FOUND` no SavedModel there; `RESOURCE_EXHAUSTED` no memory left for it; TensorFlow's code and text; what a
+ *   warm-up request failed with
  */
 export async function openModel(
   { name, tags }: ModelConfig,
   version: bigint,
   path: string,
-  { loadModel, loads, memory, options }: ModelDeps,
+  { loadModel, loads, warmUp, memory, options, events }: ModelDeps,
 ): Promise<OpenedModel> {
   await checkVersionDirectory(path);
   const bytes = await estimateBytes(path);
@@ -34,6 +35,14 @@ export async function openModel(
       configProto: options.configProto,
       inputShapeCheck: options.inputShapeCheck,
     });
+    if (warmUp !== undefined) {
+      try {
+        events.emit('warmed', { name, version, report: await warmUp(model) });
+      } catch (error) {
+        await model.close();
+        throw error;
+      }
+    }
     const discard = async () => {
       await model.close();
       grant.release();

@@ -11,7 +11,7 @@ import type { LoadSummary } from './load-summary.js';
 import { MemoryBudget } from './memory.js';
 import { ServedModel } from './model.js';
 import { type ModelConfig, sameConfig } from './model-config.js';
-import type { CatalogWriter, LoadModel, ModelDeps } from './model-deps.js';
+import type { CatalogWriter, LoadModel, ModelDeps, WarmUp } from './model-deps.js';
 import { type ModelReport, modelReport } from './model-report.js';
 import type { ManagerOptions } from './options.js';
 import { FileSystemSource } from './source/file-system.js';
@@ -21,6 +21,8 @@ import type { Stores } from './store/stores.js';
 export interface ManagerDeps {
   readonly catalog: CatalogWriter;
   readonly loadModel: LoadModel;
+  /** Without it no model is warmed up. */
+  readonly warmUp?: WarmUp;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly options: ManagerOptions;

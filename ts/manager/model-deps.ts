@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Catalog } from '../native/catalog.js';
 import type { LoadedModel, LoadOptions } from '../native/model.js';
+import type { WarmupReport } from '../native/warmup.js';
 import type { Clock } from './clock.js';
 import type { ManagerEvents } from './events.js';
 import type { Limiter } from './limiter.js';
@@ -17,10 +18,15 @@ export type CatalogWriter = Pick<
 /** Loads a SavedModel; rejects with a `ServingError`. */
 export type LoadModel = (options: LoadOptions) => Promise<LoadedModel>;
 
+/** Runs a loaded model before requests find it; rejects with a `ServingError`, which fails the load. */
+export type WarmUp = (model: LoadedModel) => Promise<WarmupReport>;
+
 /** What one model gets from the manager. */
 export interface ModelDeps {
   readonly catalog: CatalogWriter;
   readonly loadModel: LoadModel;
+  /** Without it no model is warmed up. */
+  readonly warmUp?: WarmUp;
   readonly clock: Clock;
   readonly options: ManagerOptions;
   readonly events: EventEmitter<ManagerEvents>;

@@ -33,6 +33,8 @@ export declare class NativeLoop {
   beginTurn(): void
   /** Withdraws a predict: it is not run if it still waits. */
   cancel(ticket: number): void
+  /** Warms a model up on a load thread that was not published; the ticket ends with what was done. */
+  warmModel(ticket: number, model: NativeModel, options: NativeWarmupOptions): void
 }
 
 /** A loaded model. Once published the catalog owns it, and this only knows when it is gone. */
@@ -320,6 +322,18 @@ export interface NativeRuntimeInfo {
   warnings: Array<string>
 }
 
+/** How a model is warmed up. See `ts/native/warmup.ts`. */
+export interface NativeWarmupOptions {
+  /** Times each record of the file is run; 0 is once. */
+  iterations: number
+  /** Make requests from the signatures where there is no file. */
+  auto: boolean
+  /** The batch sizes of those. */
+  batchSizes: Array<number>
+  /** Refuse signatures of another method. */
+  checkMethodName: boolean
+}
+
 /** Opens the library at `path`, once per process. */
 export declare function openRuntime(path: string): NativeRuntimeInfo
 
@@ -429,4 +443,19 @@ export interface VersionStatusInfo {
   code: number
   /** Why it failed. */
   message: string
+}
+
+/** Every warm-up from a file since the process began, by path and outcome. */
+export declare function warmupCounters(): Array<WarmupCountersInfo>
+
+/** Warm-ups of one path with one outcome. */
+export interface WarmupCountersInfo {
+  /** The version's directory. */
+  modelPath: string
+  /** Canonical code number. */
+  code: number
+  /** How long they took. */
+  latency: HistogramInfo
+  /** Records read. */
+  records: number
 }

@@ -2,7 +2,6 @@ import { flag, int, type OptionSpec, text } from './option-spec.js';
 
 const TFLITE = 'only SavedModels are served';
 const BATCHING = 'batching is not in this version; every request runs by itself';
-const WARMUP = 'warm-up requests are not in this version; none are replayed';
 
 /** Flags of TensorFlow Serving that are read and checked, with the reason why they change nothing here. */
 export const ACCEPTED = {
@@ -16,12 +15,6 @@ export const ACCEPTED = {
     'read batching_params.pbtxt of each version',
     { later: BATCHING },
   ),
-  enable_model_warmup: flag('Accepted', false, 'replay assets.extra/tf_serving_warmup_requests', {
-    later: WARMUP,
-  }),
-  num_request_iterations_for_warmup: int('Accepted', 0, 'times each warm-up request is replayed', {
-    later: WARMUP,
-  }),
   monitoring_config_file: text('Accepted', '', 'MonitoringConfig in text format', {
     later: 'the metrics page is not in this version',
   }),

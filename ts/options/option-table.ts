@@ -1,5 +1,6 @@
 import { ACCEPTED } from './accepted-options.js';
 import { choice, flag, int, list, type OptionSpec, text } from './option-spec.js';
+import { RECORDS } from './record-options.js';
 
 const MIB = 1024 * 1024;
 const PORT = { max: 65535 };
@@ -110,6 +111,7 @@ export const OPTIONS = {
     ['serve'],
     'tags of the graph to load, comma separated; the whole set must match',
   ),
+  ...RECORDS,
   listen_after_load: flag(
     'Models',
     false,

@@ -216,7 +216,7 @@ pub struct HistogramInfo {
     pub sum_us: f64,
 }
 
-fn histogram_info(histogram: &Histogram) -> HistogramInfo {
+pub(crate) fn histogram_info(histogram: &Histogram) -> HistogramInfo {
     let (buckets, sum_us) = histogram.snapshot();
     HistogramInfo {
         buckets: buckets.into_iter().map(|count| count as f64).collect(),

@@ -15,6 +15,7 @@ use crate::model::{NativeLoadOptions, NativeModel, load};
 use crate::outbox::{Completion, Outbox, Outcome, Reply};
 use crate::outputs::{output_list, reply_buffer};
 use crate::process::{ENGINE, submit_load};
+use crate::warmup::report_object;
 
 /// Time the library's inline predicts may take of one turn of the event loop.
 const TURN_BUDGET: Duration = Duration::from_millis(2);
@@ -153,6 +154,7 @@ fn put(env: &Env, list: &mut Array<'_>, at: u32, completion: Completion) -> napi
         Outcome::Reply(bytes) => list.set(at + 3, &reply_buffer(env, bytes)?),
         Outcome::Outputs(outputs) => list.set(at + 3, output_list(env, outputs)?),
         Outcome::Model(model) => list.set(at + 3, model.into_instance(env)?),
+        Outcome::Warmed(report) => list.set(at + 3, report_object(env, &report)?),
         Outcome::Failed(error) => list.set(at + 3, error.message),
         Outcome::Done | Outcome::Unpinned => Ok(()),
     }

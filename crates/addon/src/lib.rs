@@ -17,3 +17,4 @@ mod process;
 mod queue;
 mod runtime;
 mod target;
+mod warmup;

@@ -127,6 +127,11 @@ impl NativeModel {
         self.servable.lock().clone().ok_or_else(closed)
     }
 
+    /// The folder it was loaded from, as it was given.
+    pub fn export_dir(&self) -> &str {
+        &self.export_dir
+    }
+
     /// Gives the servable to the catalog.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use parking_lot::{Condvar, Mutex};
 use servable_codec::{Code, Error};
 use servable_engine::schedule::pool::Cancel;
+use servable_engine::warmup::Report;
 
 use crate::model::NativeModel;
 use crate::outputs::OutputTensor;
@@ -23,6 +24,8 @@ pub enum Outcome {
     Outputs(Vec<OutputTensor>),
     /// A loaded model.
     Model(NativeModel),
+    /// What a warm-up did.
+    Warmed(Report),
     /// Nothing to hand over.
     Done,
     /// No reply.

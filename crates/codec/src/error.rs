@@ -1,7 +1,7 @@
 use std::fmt;
 
 /// The canonical status codes; TF_Code, absl and gRPC share the numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 #[expect(
     missing_docs,

@@ -17,6 +17,7 @@ mod results;
 mod signature;
 mod strings;
 mod tensor;
+pub mod tfrecord;
 
 pub use aligned_buf::{ALIGNMENT, AlignedBuf};
 pub use dtype::DType;

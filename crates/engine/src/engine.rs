@@ -8,7 +8,7 @@ use servable_codec::{Code, Error, JsonLimits, TensorLimits};
 
 use crate::body::Body;
 use crate::catalog::{Catalog, Choice};
-use crate::infer::{Ask, Method, Stop, Work, prepare};
+use crate::infer::{Ask, Method, Models, Stop, Work, prepare};
 use crate::lease::Lease;
 use crate::runner::{RunMode, Runner};
 use crate::schedule::tick::{Stopwatch, Turn};
@@ -125,7 +125,7 @@ impl<R: Runner> Engine<R> {
         let work = prepare(
             Ask {
                 call,
-                catalog: &self.catalog,
+                models: Models::Catalog(&self.catalog),
                 owner: None,
                 gate: &mut |signature| is_on && signature.cost.inline(body.len()).is_some(),
                 lease: &mut lease,
@@ -144,7 +144,7 @@ impl<R: Runner> Engine<R> {
             call,
             body.len(),
             (work, lease),
-            (start, RunMode::Inline),
+            (start, RunMode::Inline, true),
             out,
         );
         turn.spend(start.spent().cpu);
@@ -153,34 +153,45 @@ impl<R: Runner> Engine<R> {
 
     /// Answers on the calling thread, however long it takes. The reply is appended to `out`.
     pub fn answer(&self, call: &Call<'_>, body: &Body, out: &mut Vec<u8>) -> Answer {
-        let start = Stopwatch::start();
-        let mut lease = None;
-        let bytes = body.bytes();
-        let work = prepare(
-            Ask {
-                call,
-                catalog: &self.catalog,
-                owner: Some(body),
-                gate: &mut |_| true,
-                lease: &mut lease,
-            },
-            bytes,
-        );
-        let work = work.map_err(|stop| match stop {
-            Stop::Failed(error) => error,
-            Stop::Pool => Error::new(Code::Internal, "the pool refused its own request"),
-        });
-        if let Some(lease) = &lease {
-            lease.counters.pooled_runs.fetch_add(1, Ordering::Relaxed);
-        }
-        conclude(
-            call,
-            bytes.len(),
-            (work, lease),
-            (start, RunMode::Pool),
-            out,
-        )
+        answer_from(Models::Catalog(&self.catalog), call, body, true, out)
     }
+}
+
+/// Answers with what `models` has; `learn` if the cost is one that later requests will have.
+pub(crate) fn answer_from<R: Runner>(
+    models: Models<'_, R>,
+    call: &Call<'_>,
+    body: &Body,
+    learn: bool,
+    out: &mut Vec<u8>,
+) -> Answer {
+    let start = Stopwatch::start();
+    let mut lease = None;
+    let bytes = body.bytes();
+    let work = prepare(
+        Ask {
+            call,
+            models,
+            owner: Some(body),
+            gate: &mut |_| true,
+            lease: &mut lease,
+        },
+        bytes,
+    );
+    let work = work.map_err(|stop| match stop {
+        Stop::Failed(error) => error,
+        Stop::Pool => Error::new(Code::Internal, "the pool refused its own request"),
+    });
+    if let Some(lease) = &lease {
+        lease.counters.pooled_runs.fetch_add(1, Ordering::Relaxed);
+    }
+    conclude(
+        call,
+        bytes.len(),
+        (work, lease),
+        (start, RunMode::Pool, learn),
+        out,
+    )
 }
 
 /// Runs and prints what was prepared, and counts it.
@@ -188,7 +199,7 @@ fn conclude<R: Runner>(
     call: &Call<'_>,
     body_bytes: usize,
     (work, lease): (Result<Work<R>, Error>, Option<Lease<R>>),
-    (start, mode): (Stopwatch, RunMode),
+    (start, mode, learn): (Stopwatch, RunMode, bool),
     out: &mut Vec<u8>,
 ) -> Answer {
     let reply_start = out.len();
@@ -208,7 +219,9 @@ fn conclude<R: Runner>(
         let result = outputs.and_then(|outputs| work.finish(&outputs, call, out));
         // A failed run has its cost too.
         let spent = start.spent();
-        work.record_cost(body_bytes, spent, mode == RunMode::Inline);
+        if learn {
+            work.record_cost(body_bytes, spent, mode == RunMode::Inline);
+        }
         if let (Ok(()), Some(counters)) = (&result, counters) {
             counters.run_latency.record(run_end - run_start);
             counters.latency.record(spent.wall);

@@ -11,11 +11,13 @@ pub mod counters;
 mod engine;
 pub mod infer;
 pub mod lease;
+pub mod records;
 pub mod runner;
 pub mod schedule;
 pub mod servable;
 pub mod shape_check;
 pub mod tensorflow;
+pub mod warmup;
 
 pub use body::{Body, BodySlice};
 pub use engine::{Answer, BodyForm, Call, Engine, Settings};

@@ -8,6 +8,7 @@ pub(crate) mod example;
 pub mod inference;
 mod model_spec;
 pub mod predict;
+pub mod prediction_log;
 pub mod session_run;
 pub mod tensor;
 mod tensor_encode;
@@ -15,3 +16,4 @@ mod tensor_values;
 pub(crate) mod wire;
 
 pub use model_spec::{ModelSpec, Version};
+pub use wire::is_malformed;

@@ -2,6 +2,14 @@
 
 use crate::{Error, Result};
 
+/// How the errors end that tell so.
+const MALFORMED: &str = ": the message is not valid protobuf";
+
+/// Whether an error says that bytes are no protobuf message at all, rather than a message that does not fit.
+pub fn is_malformed(error: &Error) -> bool {
+    error.code == crate::Code::InvalidArgument && error.message.ends_with(MALFORMED)
+}
+
 /// The bytes are not a protobuf message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
@@ -9,7 +17,7 @@ pub(crate) struct Malformed;
 impl Malformed {
     /// The error of a call whose message is this.
     pub fn request(self, message: &str) -> Error {
-        Error::invalid(format!("{message}: the message is not valid protobuf"))
+        Error::invalid(format!("{message}{MALFORMED}"))
     }
 }
 

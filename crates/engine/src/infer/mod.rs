@@ -84,10 +84,18 @@ impl From<Error> for Stop {
     }
 }
 
+/// Where a request's servable is looked for.
+pub(crate) enum Models<'a, R: Runner> {
+    /// Among all that are published.
+    Catalog(&'a Catalog<R>),
+    /// It is this one, whatever the request names.
+    Only(&'a Lease<R>),
+}
+
 /// What preparing needs besides the body.
 pub(crate) struct Ask<'a, R: Runner> {
     pub call: &'a Call<'a>,
-    pub catalog: &'a Catalog<R>,
+    pub models: Models<'a, R>,
     /// The body's owner, where tensors may stand on its memory.
     pub owner: Option<&'a Body>,
     /// Asked once the signature is known, before its tensors are decoded.
@@ -99,6 +107,9 @@ pub(crate) struct Ask<'a, R: Runner> {
 impl<R: Runner> Ask<'_, R> {
     /// Leases the servable of a gRPC request's spec.
     fn find(&mut self, spec: Option<&ModelSpec<'_>>) -> Result<Lease<R>, Error> {
+        if let Models::Only(_) = self.models {
+            return self.find_target();
+        }
         let spec = spec.ok_or_else(|| Error::invalid("Missing ModelSpec"))?;
         if spec.name.is_empty() {
             return Err(Error::invalid("ModelSpec has no name specified."));
@@ -117,7 +128,10 @@ impl<R: Runner> Ask<'_, R> {
     }
 
     fn lease(&mut self, name: &str, choice: Choice<'_>) -> Result<Lease<R>, Error> {
-        let lease = self.catalog.find(name, choice)?;
+        let lease = match self.models {
+            Models::Catalog(catalog) => catalog.find(name, choice)?,
+            Models::Only(lease) => lease.clone(),
+        };
         *self.lease = Some(lease.clone());
         Ok(lease)
     }
