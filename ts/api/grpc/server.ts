@@ -32,6 +32,9 @@ export interface GrpcSettings {
   readonly session: boolean;
 }
 
+/** Calls a connection may have open at once; `grpc.max_concurrent_streams` among the channel arguments changes it. */
+const MAX_CONCURRENT_STREAMS = 1000;
+
 /** A gRPC server without a port: it takes the connections it is given. */
 export class GrpcServer {
   readonly #server: Server;
@@ -85,6 +88,12 @@ function serverOptions(settings: GrpcSettings): ServerOptions {
     'grpc.max_send_message_length': settings.maxMessageBytes,
     // Statistics of every call that nothing reads.
     'grpc.enable_channelz': 0,
+    // Each open stream costs 8 kB, and without a limit one connection may open as many as it likes; clients queue above it.
+    'grpc.max_concurrent_streams': MAX_CONCURRENT_STREAMS,
+    // Node stops to read after a connection error of HTTP/2 and never closes the socket; a ping without an answer does. It also
+    // finds clients whose machine is gone.
+    'grpc.keepalive_time_ms': 20_000,
+    'grpc.keepalive_timeout_ms': 10_000,
   };
   for (const argument of settings.channelArguments) {
     const [key = '', ...rest] = argument.split('=');
