@@ -1,4 +1,5 @@
 import { type Logger as Pino, pino } from 'pino';
+import { surviveLostOutput } from './lost-output.js';
 
 /** Fields of one log line; never tensors, bodies or tokens. */
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -34,12 +35,17 @@ const LEVELS: Readonly<Record<number, string>> = {
 
 /** Makes the process's logger. Lines are written at once, so that none is lost when the process ends. */
 export function createLogger(options: LoggerOptions): Logger {
-  const write = options.write ?? ((line: string) => void process.stderr.write(line));
+  const write = options.write ?? writeToStandardError;
   const text = options.format === 'text' || (options.format === 'auto' && process.stderr.isTTY);
   const colour = text && options.write === undefined && process.stderr.isTTY && useColour();
   const stream = { write: text ? (line: string) => write(textLine(line, colour)) : write };
   const logger = pino({ level: options.level, base: null }, stream);
   return adapt(logger);
+}
+
+function writeToStandardError(line: string): void {
+  surviveLostOutput();
+  process.stderr.write(line);
 }
 
 function useColour(): boolean {

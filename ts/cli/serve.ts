@@ -1,3 +1,4 @@
+import { surviveLostOutput } from '../lost-output.js';
 import { flagsHelp, parseFlags } from '../options/flags.js';
 import type { Options } from '../options/options.js';
 import { printVersions } from './version.js';
@@ -42,6 +43,7 @@ async function layered(
 ): Promise<Partial<Options>> {
   const { environmentOptions } = await import('../options/environment.js');
   const { values, warnings } = environmentOptions(process.env);
+  surviveLostOutput();
   for (const warning of warnings) process.stderr.write(`servable: ${warning}\n`);
   const file = config ?? process.env.SERVABLE_CONFIG ?? '';
   if (file === '') return { ...defaults, ...values, ...flags };
