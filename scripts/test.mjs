@@ -1,6 +1,7 @@
-// npm test: cargo's tests, then vitest's; the last line is the total of both.
+// npm test: cargo's tests, then vitest's with a soak of three minutes beside them; the last line is the total.
 //
 // node scripts/test.mjs [--only=cargo|vitest] [vitest arguments]
+import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureRuntime, npm, ROOT, readJson, run } from './lib.mjs';
@@ -69,6 +70,7 @@ if (only !== 'cargo') {
 
   step('vitest');
   rmSync(REPORT, { force: true });
+  const soak = passedOn.length === 0 ? startSoak() : null;
   const status = await run(
     process.execPath,
     [
@@ -88,6 +90,13 @@ if (only !== 'cargo') {
     failures.push('vitest failed');
     if (totals.failed === 0) failed += 1;
   }
+  if (soak !== null) {
+    step('soak of three minutes, begun beside vitest');
+    const { status: soaked, output } = await soak;
+    console.log(output);
+    add({ passed: soaked === 0 ? 1 : 0, failed: soaked === 0 ? 0 : 1 });
+    if (soaked !== 0) failures.push('the soak failed');
+  }
   if (report !== null && passedOn.length === 0) {
     for (const complaint of suitesLeftOut(report, ROOT)) {
       failures.push(complaint);
@@ -96,6 +105,23 @@ if (only !== 'cargo') {
   }
 }
 finish();
+
+/** A server under load beside the tests: its figures are its own, so others may keep the machine busy. */
+function startSoak() {
+  const program = [join(ROOT, 'node_modules', 'tsx', 'dist', 'cli.mjs'), 'test/chaos/soak.ts'];
+  const child = spawn(process.execPath, [...program, '--minutes=3'], { cwd: ROOT, env });
+  process.once('exit', () => child.kill());
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (chunk) => {
+      output += chunk;
+    });
+  }
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve({ status: 1, output: String(error) }));
+    child.once('close', (status) => resolve({ status: status ?? 1, output: output.trimEnd() }));
+  });
+}
 
 function step(name) {
   console.log(`\n== ${name}`);

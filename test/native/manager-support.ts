@@ -105,7 +105,7 @@ export class Models {
     this.#copies += 1;
     const copy = join(this.path, `.copy-${this.#copies}`);
     cpSync(join(modelDir(from), fromVersion), copy, { recursive: true });
-    return this.#place(copy, model, version);
+    return this.place(copy, model, version);
   }
 
   /** Makes a version whose saved_model.pb holds `text`. */
@@ -114,7 +114,7 @@ export class Models {
     const copy = join(this.path, `.copy-${this.#copies}`);
     mkdirSync(copy);
     writeFileSync(join(copy, 'saved_model.pb'), text);
-    return this.#place(copy, model, version);
+    return this.place(copy, model, version);
   }
 
   /** Writes a file, as a whole at once. */
@@ -125,11 +125,17 @@ export class Models {
     return path;
   }
 
+  /** Removes a version. */
+  drop(model: string, version: number | string): void {
+    rmSync(join(this.path, model, String(version)), { recursive: true, force: true });
+  }
+
   remove(): void {
     rmSync(this.path, { recursive: true, force: true });
   }
 
-  #place(copy: string, model: string, version: number | string): string {
+  /** Moves a finished copy to `model/version`, in the place of what was there. */
+  place(copy: string, model: string, version: number | string): string {
     const path = join(this.path, model, String(version));
     mkdirSync(join(this.path, model), { recursive: true });
     rmSync(path, { recursive: true, force: true });
