@@ -66,11 +66,11 @@ impl NativeLoop {
         let (bytes, pinned) = (read.bytes, read.pin.is_some());
         let expected = direct.inline(bytes).filter(|_| !pinned);
         if expected.is_some_and(|expected| self.turn.lock().allows(expected)) {
-            let start = Stopwatch::start();
+            let start = self.turn.lock().measure();
             let outputs = direct
-                .run(inputs, (bytes, RunMode::Inline))
+                .run(inputs, (bytes, RunMode::Inline), start)
                 .map_err(throw)?;
-            self.turn.lock().spend(start.spent().cpu);
+            self.turn.lock().spend(start.spent());
             let outputs = outputs.into_iter().map(OutputTensor::new).collect();
             return output_list(env, outputs).map(Some).map_err(refused);
         }
@@ -102,13 +102,14 @@ impl NativeLoop {
         let run = Box::new(move |verdict| match verdict {
             Verdict::Run if reply.begin_run() => {
                 let lent = lent_ranges(&inputs);
-                let outcome = match direct.run(inputs, (bytes, RunMode::Pool)) {
-                    Ok(outputs) => match hand_over(outputs, &lent) {
-                        Ok(outputs) => Outcome::Outputs(outputs),
+                let outcome =
+                    match direct.run(inputs, (bytes, RunMode::Pool), Stopwatch::start(true)) {
+                        Ok(outputs) => match hand_over(outputs, &lent) {
+                            Ok(outputs) => Outcome::Outputs(outputs),
+                            Err(error) => Outcome::Failed(error),
+                        },
                         Err(error) => Outcome::Failed(error),
-                    },
-                    Err(error) => Outcome::Failed(error),
-                };
+                    };
                 // The model may be closed as soon as the answer is there.
                 drop(direct);
                 reply.send(0, outcome);

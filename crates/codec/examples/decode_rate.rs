@@ -63,6 +63,16 @@ fn image(rows: usize, columns: usize, mut element: impl FnMut() -> String) -> St
     format!("{{\"instances\": [[{}]]}}", rows.join(", "))
 }
 
+/// One image of `rows` times `columns` pixels with one channel.
+fn grey(rows: usize, columns: usize, mut element: impl FnMut() -> String) -> String {
+    let mut row = || {
+        let pixels: Vec<String> = (0..columns).map(|_| format!("[{}]", element())).collect();
+        format!("[{}]", pixels.join(","))
+    };
+    let rows: Vec<String> = (0..rows).map(|_| row()).collect();
+    format!("{{\"instances\":[[{}]]}}", rows.join(","))
+}
+
 fn signature(dtype: DType) -> SignatureSpec {
     SignatureSpec {
         name: "serving_default".to_owned(),
@@ -136,6 +146,11 @@ fn main() {
         "image, 17 digits",
         DType::FLOAT,
         image(rows, columns, || random.next().to_string()),
+    ));
+    bodies.push((
+        "grey, 8 digits",
+        DType::FLOAT,
+        grey(rows, columns, || (random.next() as f32).to_string()),
     ));
     for (name, dtype, body) in &bodies {
         let signature = signature(*dtype);

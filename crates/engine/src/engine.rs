@@ -11,7 +11,7 @@ use crate::catalog::{Catalog, Choice};
 use crate::infer::{Ask, Method, Models, Stop, Work, prepare};
 use crate::lease::Lease;
 use crate::runner::{RunMode, Runner};
-use crate::schedule::tick::{Stopwatch, Turn};
+use crate::schedule::tick::{Spent, Stopwatch, Turn};
 
 /// What holds for every request of a queue.
 #[derive(Debug, Clone, Copy, Default)]
@@ -119,7 +119,7 @@ impl<R: Runner> Engine<R> {
         {
             return None;
         }
-        let start = Stopwatch::start();
+        let start = turn.measure();
         let is_on = turn.is_on();
         let mut lease = None;
         let work = prepare(
@@ -140,14 +140,14 @@ impl<R: Runner> Engine<R> {
         if let Some(lease) = &lease {
             lease.counters.inline_runs.fetch_add(1, Ordering::Relaxed);
         }
-        let answer = conclude(
+        let (answer, spent) = conclude(
             call,
             body.len(),
             (work, lease),
             (start, RunMode::Inline, true),
             out,
         );
-        turn.spend(start.spent().cpu);
+        turn.spend(spent);
         Some(answer)
     }
 
@@ -165,7 +165,7 @@ pub(crate) fn answer_from<R: Runner>(
     learn: bool,
     out: &mut Vec<u8>,
 ) -> Answer {
-    let start = Stopwatch::start();
+    let start = Stopwatch::start(true);
     let mut lease = None;
     let bytes = body.bytes();
     let work = prepare(
@@ -192,6 +192,7 @@ pub(crate) fn answer_from<R: Runner>(
         (start, RunMode::Pool, learn),
         out,
     )
+    .0
 }
 
 /// Runs and prints what was prepared, and counts it.
@@ -201,8 +202,9 @@ fn conclude<R: Runner>(
     (work, lease): (Result<Work<R>, Error>, Option<Lease<R>>),
     (start, mode, learn): (Stopwatch, RunMode, bool),
     out: &mut Vec<u8>,
-) -> Answer {
+) -> (Answer, Spent) {
     let reply_start = out.len();
+    let mut measured = None;
     let counters = lease
         .as_ref()
         .map(|lease| lease.counters.method(call.method));
@@ -219,6 +221,7 @@ fn conclude<R: Runner>(
         let result = outputs.and_then(|outputs| work.finish(&outputs, call, out));
         // A failed run has its cost too.
         let spent = start.spent();
+        measured = Some(spent);
         if learn {
             work.record_cost(body_bytes, spent, mode == RunMode::Inline);
         }
@@ -235,8 +238,9 @@ fn conclude<R: Runner>(
     if let Some(counters) = counters {
         counters.count(result.as_ref().err().map_or(Code::Ok, |error| error.code));
     }
-    Answer {
+    let answer = Answer {
         version: lease.map(|lease| lease.version),
         result,
-    }
+    };
+    (answer, measured.unwrap_or_else(|| start.spent()))
 }

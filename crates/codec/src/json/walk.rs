@@ -36,6 +36,10 @@ pub(super) trait Elements<'b> {
         }
         Some(count)
     }
+
+    /// Reads lists of `inner` elements each, the first one's bracket here, and moves behind the bracket that ends the list they
+    /// are in; gives their number, which is probably `expected`.
+    fn rows(&mut self, cursor: &mut Cursor<'b>, inner: i64, expected: i64) -> Option<i64>;
 }
 
 /// Moves behind an element's comma, to the next one, or behind the bracket that ends the list: then false.
@@ -97,6 +101,46 @@ impl<'b, T: Scalar> Elements<'b> for Numbers<'_, T> {
             }
         }
     }
+
+    /// Images are lists of pixels of one or three numbers: what is done once a row would cost as much as its numbers.
+    fn rows(&mut self, cursor: &mut Cursor<'b>, inner: i64, expected: i64) -> Option<i64> {
+        let row = usize::try_from(inner).ok()?.checked_mul(T::SIZE)?;
+        let expected = usize::try_from(expected).unwrap_or(16);
+        let block = expected.clamp(1, 4096 / row.clamp(1, 4096));
+        let start = self.buf.len();
+        let mut here = *cursor;
+        let mut filled = start;
+        loop {
+            self.buf.resize(filled + block * row, 0);
+            for slots in self.buf.as_mut_slice()[filled..].chunks_exact_mut(row) {
+                list_begins(&mut here)?;
+                let mut open = true;
+                for slot in slots.chunks_exact_mut(T::SIZE) {
+                    open.then_some(())?;
+                    T::read(here.bytes, &mut here.pos)?.store(slot);
+                    open = another(&mut here)?;
+                }
+                (!open).then_some(())?;
+                filled += row;
+                if !another(&mut here)? {
+                    self.buf.truncate(filled);
+                    *cursor = here;
+                    return i64::try_from((filled - start) / row).ok();
+                }
+            }
+        }
+    }
+}
+
+/// Moves behind the bracket of a list that begins here, to what is in it.
+#[inline(always)]
+fn list_begins(cursor: &mut Cursor<'_>) -> Option<()> {
+    cursor.eat(b'[').then_some(())?;
+    // Mostly a digit or a minus follows.
+    if cursor.peek() <= b' ' {
+        cursor.skip_space();
+    }
+    Some(())
 }
 
 impl<'b> Elements<'b> for StringColumn<'b> {
@@ -110,6 +154,18 @@ impl<'b> Elements<'b> for StringColumn<'b> {
         let text = plain_string(cursor)?;
         self.push_source(cursor.pos - 1 - text.len(), text.len());
         Some(())
+    }
+
+    fn rows(&mut self, cursor: &mut Cursor<'b>, inner: i64, _expected: i64) -> Option<i64> {
+        let mut count = 0;
+        loop {
+            list_begins(cursor)?;
+            (self.row(cursor, inner)? == inner).then_some(())?;
+            count += 1;
+            if !another(cursor)? {
+                return Some(count);
+            }
+        }
     }
 }
 
@@ -135,6 +191,12 @@ pub(super) fn walk<'b, E: Elements<'b>>(
             shape.dims.push(-1);
         }
         match cursor.peek() {
+            b'[' if shape.inner(level).is_some_and(|inner| inner > 0) => {
+                let inner = shape.inner(level)?;
+                let expected = shape.dims.get(level).copied().unwrap_or(-1);
+                let count = elements.rows(cursor, inner, expected)?;
+                shape.expect_dim(level, count)?;
+            }
             b'[' => {
                 open.push(0);
                 shape
@@ -183,6 +245,11 @@ impl Expected {
             rank: None,
             limit,
         }
+    }
+
+    /// The length of the lists in a list of this level, if they are known to be the innermost ones.
+    fn inner(&self, level: usize) -> Option<i64> {
+        (self.rank == Some(level + 2)).then(|| self.dims.last().copied())?
     }
 
     fn expect_rank(&mut self, rank: usize) -> Option<()> {

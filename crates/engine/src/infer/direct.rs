@@ -95,7 +95,8 @@ impl<R: Runner> Direct<R> {
         self.signature.cost.inline(input_bytes)
     }
 
-    /// Runs to completion. Blocks. `inputs` are the signature's, in order; `None` takes the signature's default.
+    /// Runs to completion. Blocks. `inputs` are the signature's, in order; `None` takes the signature's default. The call
+    /// has begun with `start`.
     ///
     /// # Errors
     /// `InvalidArgument` names the first input that does not fit; otherwise TensorFlow's code and text.
@@ -103,11 +104,11 @@ impl<R: Runner> Direct<R> {
         &self,
         inputs: Vec<Option<Input<B>>>,
         (input_bytes, mode): (usize, RunMode),
+        start: Stopwatch,
     ) -> Result<Vec<R::Tensor>, Error>
     where
         B: AsRef<[u8]> + Send + 'static,
     {
-        let start = Stopwatch::start();
         if inputs.len() != self.signature.inputs.len() {
             return Err(Error::invalid(format!(
                 "expected {} inputs, got {}",

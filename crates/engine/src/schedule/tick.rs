@@ -33,26 +33,33 @@ pub struct Stopwatch {
 pub struct Spent {
     /// From beginning to end.
     pub wall: Duration,
-    /// What this thread computed meanwhile. The rest it waited: for other threads, or for a core on a busy machine.
-    pub cpu: Duration,
+    /// What this thread computed meanwhile, where that was measured. The rest it waited: for other threads, or for a core on a
+    /// busy machine.
+    pub cpu: Option<Duration>,
+}
+
+impl Spent {
+    /// The CPU time; where it was not measured, the whole time, which is at least that.
+    pub fn at_most(&self) -> Duration {
+        self.cpu.unwrap_or(self.wall)
+    }
 }
 
 impl Stopwatch {
-    /// Starts to measure. The clock of a thread's CPU time is a system call, some 0.2 µs.
-    pub fn start() -> Self {
+    /// Starts to measure. The clock of a thread's CPU time is a system call, so that it is read only `with_cpu`.
+    pub fn start(with_cpu: bool) -> Self {
         Self {
             wall: Instant::now(),
-            cpu: thread_cpu(),
+            cpu: with_cpu.then(thread_cpu).flatten(),
         }
     }
 
     /// The cost so far.
     pub fn spent(&self) -> Spent {
         let wall = self.wall.elapsed();
-        let cpu = match (self.cpu, thread_cpu()) {
-            (Some(start), Some(end)) => end.saturating_sub(start),
-            _ => wall,
-        };
+        let cpu = self
+            .cpu
+            .and_then(|start| Some(thread_cpu()?.saturating_sub(start)));
         Spent { wall, cpu }
     }
 }
@@ -138,16 +145,19 @@ impl Cost {
     }
 
     /// Learns the cost of one request; `alone` if the calling thread did all of it.
+    ///
+    /// Where its CPU time was not measured, the whole time stands for it if that is short; else the sample says nothing, and
+    /// the turn has the next ones measured.
     pub fn record(&self, body_bytes: usize, spent: Spent, alone: bool) {
         let old = self.state(body_bytes);
         let wall = usual_wall(old.wall(), nanos(spent.wall));
-        let (cpu, seen) = if alone {
-            (
-                high_cpu(old, nanos(spent.cpu)),
-                (old.seen() + 1).min(SAMPLES_MAX),
-            )
-        } else {
-            (old.cpu(), old.seen())
+        let sample = match spent.cpu {
+            Some(cpu) => Some(nanos(cpu)),
+            None => (!is_doubtful(spent)).then(|| nanos(spent.wall)),
+        };
+        let (cpu, seen) = match sample {
+            Some(cpu) if alone => (high_cpu(old, cpu), (old.seen() + 1).min(SAMPLES_MAX)),
+            _ => (old.cpu(), old.seen()),
         };
         let inline = wall <= LEAVE_NS
             && if old.is_inline() {
@@ -158,6 +168,11 @@ impl Cost {
         let State(packed) = State::new(cpu, wall, seen, inline);
         self.slot(body_bytes).store(packed, Ordering::Relaxed);
     }
+}
+
+/// Whether only the CPU time could tell if this was work or waiting.
+fn is_doubtful(spent: Spent) -> bool {
+    spent.cpu.is_none() && nanos(spent.wall) >= ENTER_NS
 }
 
 fn nanos(time: Duration) -> u64 {
@@ -197,7 +212,12 @@ fn high_cpu(old: State, cpu: u64) -> u64 {
 pub struct Turn {
     budget: Duration,
     spent: Duration,
+    /// So many more requests are measured by their CPU time.
+    doubts: u32,
 }
+
+/// A doubtful request has so many others measured after it.
+const DOUBTS: u32 = 32;
 
 impl Turn {
     /// A turn that may spend `budget`; zero sends everything to the pool.
@@ -205,6 +225,7 @@ impl Turn {
         Self {
             budget,
             spent: Duration::ZERO,
+            doubts: DOUBTS,
         }
     }
 
@@ -228,9 +249,20 @@ impl Turn {
         self.is_on() && self.spent >= self.budget
     }
 
-    /// Books the CPU time a request really took.
-    pub fn spend(&mut self, cost: Duration) {
-        self.spent += cost;
+    /// Starts to measure a request. Its CPU time only counts when the clock on the wall has left doubts lately: reading it twice
+    /// costs a tiny request a twentieth of its time.
+    pub fn measure(&self) -> Stopwatch {
+        Stopwatch::start(self.doubts > 0)
+    }
+
+    /// Books what a request really took.
+    pub fn spend(&mut self, spent: Spent) {
+        self.spent += spent.at_most();
+        self.doubts = if is_doubtful(spent) {
+            DOUBTS
+        } else {
+            self.doubts.saturating_sub(1)
+        };
     }
 }
 
@@ -244,13 +276,16 @@ mod tests {
     fn busy(time: Duration) -> Spent {
         Spent {
             wall: time,
-            cpu: time,
+            cpu: Some(time),
         }
     }
 
     /// A run that was off its core.
     fn waited(wall: Duration) -> Spent {
-        Spent { wall, cpu: TINY }
+        Spent {
+            wall,
+            cpu: Some(TINY),
+        }
     }
 
     fn learned() -> Cost {
@@ -367,7 +402,7 @@ mod tests {
 
     #[test]
     fn a_stopwatch_tells_work_from_waiting() {
-        let watch = Stopwatch::start();
+        let watch = Stopwatch::start(true);
         let busy_until = Instant::now() + Duration::from_millis(3);
         while Instant::now() < busy_until {
             std::hint::spin_loop();
@@ -375,22 +410,65 @@ mod tests {
         let worked = watch.spent();
         std::thread::sleep(Duration::from_millis(20));
         let slept = watch.spent();
-        assert!(worked.cpu > Duration::ZERO && worked.cpu <= worked.wall);
+        assert!(worked.at_most() > Duration::ZERO && worked.at_most() <= worked.wall);
         assert!(slept.wall >= worked.wall + Duration::from_millis(20));
-        assert!(slept.cpu < worked.cpu + Duration::from_millis(10));
+        assert!(slept.at_most() < worked.at_most() + Duration::from_millis(10));
+        let unmeasured = Stopwatch::start(false).spent();
+        assert_eq!(unmeasured.cpu, None);
+        assert_eq!(unmeasured.at_most(), unmeasured.wall);
     }
 
     #[test]
     fn a_turn_spends_its_budget_and_begins_anew() {
         let mut turn = Turn::new(Duration::from_micros(100));
         assert!(turn.allows(TINY) && turn.is_on());
-        turn.spend(Duration::from_micros(90));
+        turn.spend(busy(Duration::from_micros(90)));
         assert!(!turn.allows(TINY) && !turn.is_over());
-        turn.spend(TINY);
+        turn.spend(busy(TINY));
         assert!(turn.is_over());
         turn.begin();
         assert!(turn.allows(TINY) && !turn.is_over());
         let off = Turn::new(Duration::ZERO);
         assert!(!off.allows(TINY) && !off.is_on() && !off.is_over());
+    }
+
+    #[test]
+    fn cpu_time_is_measured_while_the_wall_clock_leaves_doubts() {
+        let quick = Spent {
+            wall: TINY,
+            cpu: None,
+        };
+        let slow = Spent {
+            wall: Duration::from_millis(5),
+            cpu: None,
+        };
+        let is_measured = |turn: &Turn| turn.measure().spent().cpu.is_some();
+        let mut turn = Turn::new(Duration::from_millis(2));
+        for _ in 0..DOUBTS {
+            assert!(is_measured(&turn));
+            turn.spend(busy(TINY));
+        }
+        assert!(!is_measured(&turn));
+        turn.spend(quick);
+        assert!(!is_measured(&turn));
+        turn.spend(slow);
+        assert!(is_measured(&turn));
+    }
+
+    #[test]
+    fn an_unmeasured_slow_run_says_nothing_of_the_cpu_time() {
+        let cost = learned();
+        let slow = Spent {
+            wall: Duration::from_millis(50),
+            cpu: None,
+        };
+        cost.record(100, slow, true);
+        assert_eq!(cost.inline(100), Some(TINY));
+        let quick = Spent {
+            wall: 2 * TINY,
+            cpu: None,
+        };
+        cost.record(100, quick, true);
+        assert!(cost.inline(100) > Some(TINY));
     }
 }
