@@ -136,7 +136,9 @@ async function restAnswer(work: Work, port: number): Promise<number[] | null> {
     throw new Error(`answers ${answer.status} to ${contentType}: ${text}`);
   }
   if (work.format === 'protobuf') return null;
-  if (work.format === 'npy') return npyValues(bytes);
+  // Servable answers JSON unless asked for npy.
+  const isJson = answer.headers.get('content-type')?.startsWith('application/json') ?? false;
+  if (work.format === 'npy' && !isJson) return npyValues(bytes);
   const { predictions } = JSON.parse(bytes.toString()) as { predictions?: unknown[] };
   return (predictions?.flat(Number.POSITIVE_INFINITY) as number[] | undefined) ?? [];
 }
