@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8';
 import { addon } from '../ts/native/load.js';
 import { type Contender, compare, median } from './load/compare.js';
 import { grpcEcho, grpcServable, restEcho, restServable } from './load/contenders.js';
@@ -108,6 +109,27 @@ async function inputCopies(slowdown: number): Promise<number> {
   }
 }
 
+/** JavaScript memory that a request takes between two garbage collections, in bytes, with the body and the promise it waits for. */
+async function heapBytes(slowdown: number): Promise<number> {
+  const models = await loadModels();
+  try {
+    const ask = asker(models.queue, 'rest.predict', THREE_FLOATS);
+    for (let i = 0; i < 2000; i += 1) await ask();
+    const requests = 100;
+    const figures: number[] = [];
+    while (figures.length < 21) {
+      const before = getHeapStatistics().used_heap_size;
+      for (let i = 0; i < requests * slowdown; i += 1) await ask();
+      const taken = getHeapStatistics().used_heap_size - before;
+      // A collection came between.
+      if (taken > 0) figures.push(taken / requests);
+    }
+    return median(figures);
+  } finally {
+    await models.close();
+  }
+}
+
 /** Every guard; its limit and the reason for it are in limits.json under the same name. */
 export const GUARDS: readonly Guard[] = [
   {
@@ -123,4 +145,5 @@ export const GUARDS: readonly Guard[] = [
   { name: 'grpc_predict_to_grpc_js_echo', measure: grpcRatio },
   { name: 'native_calls_per_request', measure: nativeCalls },
   { name: 'input_copies_per_request', measure: inputCopies },
+  { name: 'heap_bytes_per_request', measure: heapBytes },
 ];
