@@ -10,10 +10,22 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   manager: ['codec', 'native', 'options', 'shared'],
   native: ['shared'],
   runtime: ['native', 'shared'],
-  cli: ['api', 'cli', 'codec', 'manager', 'native', 'options', 'root', 'runtime', 'shared'],
+  cli: [
+    'api',
+    'cli',
+    'codec',
+    'manager',
+    'native',
+    'options',
+    'root',
+    'runtime',
+    'shared',
+    'supervise',
+  ],
   library: ['codec', 'native', 'runtime', 'shared'],
   listeners: ['api', 'native', 'options', 'root', 'shared'],
   options: ['codec', 'shared'],
+  supervise: ['listeners', 'native', 'options', 'shared'],
   root: [
     'api',
     'cli',
@@ -25,6 +37,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'options',
     'runtime',
     'shared',
+    'supervise',
   ],
 };
 

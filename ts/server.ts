@@ -1,14 +1,17 @@
-import { availableParallelism } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Suspect } from './api/infer.js';
 import { isServing } from './api/model-status.js';
 import { Deferred } from './deferred.js';
 import { ServingError } from './errors.js';
 import type { ListenOn } from './listeners/acceptor.js';
 import type { AdminListeners, AdminSockets } from './listeners/admin-listeners.js';
-import type { ListenerDependencies } from './listeners/listeners.js';
+import type { ListenerDependencies, StopTimes } from './listeners/listeners.js';
 import { type BoundSockets, bindSockets } from './listeners/sockets.js';
+import { workerCount } from './listeners/worker-count.js';
 import { createLogger, type Logger } from './logger.js';
 import { systemClock } from './manager/clock.js';
 import { ConfigPoller } from './manager/config-poll.js';
+import { firstOutcomes } from './manager/first-outcomes.js';
 import { failedForGood, type LoadSummary, loadError } from './manager/load-summary.js';
 import { ModelManager } from './manager/manager.js';
 import type { ModelConfig } from './manager/model-config.js';
@@ -25,6 +28,8 @@ import { type Options, resolveOptions } from './options/options.js';
 import { type SessionSettings, sessionSettings } from './options/session-config.js';
 import { findRuntime } from './runtime/find.js';
 import { openRuntimeAside } from './runtime-opener.js';
+import type { Quarantine } from './supervise/quarantine.js';
+import { givenSockets, type Supervised, underSupervision } from './supervise/supervised.js';
 
 export type { ServerModel } from './models.js';
 
@@ -68,18 +73,36 @@ export interface Server {
 /**
  * Makes a server; nothing happens before `start()`.
  *
+ * @param supervised internal: its place under `servable serve --supervise`
  * @throws {ServingError} `INVALID_ARGUMENT` an option that is unknown or out of range
  */
-export function createServer(options: ServerOptions = {}): Server {
+export function createServer(
+  options: ServerOptions = {},
+  supervised: Supervised | null = null,
+): Server {
   const { models, logger, ...given } = options;
   const { options: complete, warnings } = resolveOptions(given);
+  if (complete.supervise && supervised === null) {
+    throw new ServingError(
+      'INVALID_ARGUMENT',
+      '--supervise: only `servable serve` can start another process to serve from',
+    );
+  }
   const log = logger ?? createLogger({ level: complete.logLevel, format: complete.logFormat });
-  return new ModelServer(complete, warnings, models, log);
+  return new ModelServer({ options: complete, warnings, given: models, logger: log, supervised });
 }
 
 /** Threads that own listeners: the parts of one server in this thread, or in workers. */
 interface Front {
-  stop(deadlineMs: number): Promise<void>;
+  stop(times: StopTimes): Promise<void>;
+}
+
+interface ModelServerParts {
+  readonly options: Options;
+  readonly warnings: readonly string[];
+  readonly given: readonly ServerModel[] | undefined;
+  readonly logger: Logger;
+  readonly supervised: Supervised | null;
 }
 
 class ModelServer implements Server {
@@ -87,6 +110,8 @@ class ModelServer implements Server {
   readonly #warnings: readonly string[];
   readonly #given: readonly ServerModel[] | undefined;
   readonly #logger: Logger;
+  readonly #supervised: Supervised | null;
+  #quarantine: Quarantine | null = null;
   #manager: ModelManager | null = null;
   #front: Front | null = null;
   #admin: AdminListeners | null = null;
@@ -100,17 +125,13 @@ class ModelServer implements Server {
   readonly #addresses = new Deferred<Addresses>();
   readonly #broken = new Deferred<never>();
 
-  constructor(
-    options: Options,
-    warnings: readonly string[],
-    models: readonly ServerModel[] | undefined,
-    logger: Logger,
-  ) {
+  constructor({ options, warnings, given, logger, supervised }: ModelServerParts) {
     this.#options = options;
     this.#warnings = warnings;
-    this.#given = models;
+    this.#given = given;
     this.#logger = logger;
-    const file = models === undefined ? options.modelConfigFile : '';
+    this.#supervised = supervised;
+    const file = given === undefined ? options.modelConfigFile : '';
     this.#reread =
       file === ''
         ? null
@@ -154,11 +175,12 @@ class ModelServer implements Server {
     const options = this.#options;
     for (const warning of this.#warnings) this.#logger.warn({}, warning);
     // First, so that a port in use is told before TensorFlow is opened.
-    const sockets = await bindSockets(options);
+    const sockets = await bindSockets(options, givenSockets(this.#supervised));
     this.#bound = sockets.bound;
     const runtime = this.#openRuntime();
     // Awaited below: until then a failure must not count as unhandled.
     runtime.catch(() => undefined);
+    this.#quarantine = this.#supervise(runtime);
     if (options.inferenceThreads > 0) configurePool({ threads: options.inferenceThreads });
     const configs = await initialModels(this.#given, options);
     this.#stopIfAsked();
@@ -174,6 +196,8 @@ class ModelServer implements Server {
       await runtime;
       this.#requireOne(await manager.initialLoad());
     }
+    // Connections that came while nobody served have waited so far; they need not be told that models are loading.
+    if (this.#supervised?.inheritance.restarted) await firstOutcomes(manager);
     this.#stopIfAsked();
     this.#front = await this.#open(sockets);
     this.#admin = await this.#openAdmin(sockets.admin, manager);
@@ -181,7 +205,7 @@ class ModelServer implements Server {
     this.#logger.info({ grpc: port, rest: restApiPort, admin: adminPort }, 'listening');
     await runtime;
     // Whoever waits for the lines TensorFlow Serving logs sends its first request right after them.
-    await Promise.race([firstOutcomes(manager), manager.initialLoad()]);
+    await firstOutcomes(manager);
     this.#stopIfAsked();
     if (this.models().some(isServing)) catalog.setReady(true);
     this.#announce();
@@ -210,7 +234,7 @@ class ModelServer implements Server {
   ): ModelManager {
     const warmup = warmupOptions(this.#options);
     this.#manager = new ModelManager({
-      catalog,
+      catalog: this.#quarantine?.watching(catalog) ?? catalog,
       // Versions are found and their states told while the library is still being opened.
       loadModel: async (what) => {
         await runtime;
@@ -227,15 +251,28 @@ class ModelServer implements Server {
     return this.#manager;
   }
 
+  #supervise(runtime: Promise<RuntimeInfo>): Quarantine | null {
+    const { suspectTtlSeconds, quarantineIdleSeconds, opLibrary } = this.#options;
+    if (this.#supervised === null) return null;
+    return underSupervision(this.#supervised, {
+      suspectTtlSeconds,
+      quarantineIdleSeconds,
+      runtime: async () => ({ library: (await runtime).path, opLibraries: opLibrary }),
+      logger: this.#logger,
+    });
+  }
+
   async #open({ rest, grpc }: BoundSockets): Promise<Front> {
+    const quarantine = this.#quarantine;
     const common = {
       options: this.#options,
       sockets: { rest, grpc },
       reload: (config: Buffer) => this.#reload(config),
       demand: (name: string) => this.#running().demand(name),
+      judge: quarantine === null ? null : (it: Suspect) => quarantine.judge(it),
       logger: this.#logger,
     };
-    const count = workerCount(this.#options);
+    const count = workerCount(this.#options.workers);
     if (count === 1) {
       const { Listeners } = await import('./listeners/listeners.js');
       // The listeners own the descriptors from here on.
@@ -322,12 +359,18 @@ class ModelServer implements Server {
   }
 
   async #stop(): Promise<void> {
-    const deadlineMs = this.#options.drainTimeoutSeconds * 1000;
-    const until = performance.now() + deadlineMs;
+    const { drainTimeoutSeconds, drainDelaySeconds } = this.#options;
+    const deadlineMs = drainTimeoutSeconds * 1000;
+    const delayMs = this.#front === null ? 0 : drainDelaySeconds * 1000;
+    const until = performance.now() + delayMs + deadlineMs;
     catalog.setReady(false);
     this.#poller?.stop();
     await this.#admin?.stop();
-    await this.#front?.stop(deadlineMs);
+    // Whoever sends requests here looks from time to time whether it is ready: until then they are answered.
+    const closing = delay(delayMs).then(() => this.#supervised?.say({ kind: 'closing' }));
+    await this.#front?.stop({ delayMs, deadlineMs });
+    await closing;
+    this.#quarantine?.stop();
     // Models may still be busy with what was cut off above; a moment is enough for the others.
     await this.#manager?.stop(Math.max(1000, until - performance.now()));
     this.#closeBound();
@@ -344,34 +387,4 @@ class ModelServer implements Server {
     for (const fd of this.#bound) closeFd(fd);
     this.#bound = [];
   }
-}
-
-/** Resolves when every model has loaded, has failed once, or has nothing to load. */
-function firstOutcomes(manager: ModelManager): Promise<void> {
-  return new Promise((resolve) => {
-    const look = (): void => {
-      const { models } = manager.summary();
-      const isOpen = models.some(
-        ({ available, failed, error }) =>
-          available.length === 0 && failed.length === 0 && error === null,
-      );
-      if (isOpen) return;
-      for (const event of ['loaded', 'failed', 'source'] as const) manager.events.off(event, later);
-      resolve();
-    };
-    // The summary tells of an event once its listeners have run.
-    const later = (): void => void setImmediate(look);
-    for (const event of ['loaded', 'failed', 'source'] as const) manager.events.on(event, later);
-    look();
-  });
-}
-
-/**
- * Half the cores, measured: on 2 cores that also carried the clients, one worker answered 9 300 small requests a second and two
- * 5 800, because TensorFlow's threads and the client want the other core.
- */
-function workerCount(options: Options): number {
-  return options.workers > 0
-    ? options.workers
-    : Math.max(1, Math.floor(availableParallelism() / 2));
 }

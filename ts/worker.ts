@@ -1,7 +1,8 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import type { Suspect } from './api/infer.js';
 import { type CodeName, ServingError, toServingError } from './errors.js';
 import { Balance, type ListenOn } from './listeners/acceptor.js';
-import { Listeners } from './listeners/listeners.js';
+import { Listeners, type StopTimes } from './listeners/listeners.js';
 import { createLogger } from './logger.js';
 import type { Options } from './options/options.js';
 
@@ -13,11 +14,13 @@ export interface WorkerData {
   readonly grpc: readonly ListenOn[];
   /** Connections per worker. */
   readonly balance: SharedArrayBuffer;
+  /** Some requests must be tried out before they run here. */
+  readonly hasSuspects: boolean;
 }
 
 /** What the main thread tells a worker. */
 export type ToWorker =
-  | { readonly kind: 'stop'; readonly deadlineMs: number }
+  | { readonly kind: 'stop'; readonly times: StopTimes }
   | { readonly kind: 'done'; readonly id: number; readonly failure: Failure | null };
 
 /** What a worker tells the main thread: the few things that change the server go through it. */
@@ -30,7 +33,8 @@ export type FromWorker =
 /** What only the main thread can do. */
 export type Ask =
   | { readonly kind: 'reload'; readonly config: Uint8Array }
-  | { readonly kind: 'demand'; readonly name: string };
+  | { readonly kind: 'demand'; readonly name: string }
+  | { readonly kind: 'judge'; readonly suspect: Suspect };
 
 /** An error on its way between threads. */
 export interface Failure {
@@ -84,6 +88,7 @@ async function run(port: MessagePort, data: WorkerData): Promise<void> {
     sockets: { rest: data.rest, grpc: data.grpc },
     reload: (config) => main.ask({ kind: 'reload', config: new Uint8Array(config) }),
     demand: (name) => main.ask({ kind: 'demand', name }),
+    judge: data.hasSuspects ? (suspect) => main.ask({ kind: 'judge', suspect }) : null,
     logger: logger.child({ worker: data.index }),
     balance: new Balance(data.balance, data.index),
   });
@@ -92,7 +97,7 @@ async function run(port: MessagePort, data: WorkerData): Promise<void> {
       main.done(message.id, message.failure);
       return;
     }
-    void listeners.stop(message.deadlineMs).finally(() => {
+    void listeners.stop(message.times).finally(() => {
       main.say({ kind: 'stopped' });
       // Nothing else keeps the thread alive; it is never terminated, a native run may still read its memory.
       port.close();

@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import type { ReloadConfig } from './api/grpc/model-service.js';
-import type { DemandModel } from './api/infer.js';
+import type { DemandModel, JudgeSuspect } from './api/infer.js';
 import { ServingError } from './errors.js';
-import type { Sockets } from './listeners/listeners.js';
+import type { Sockets, StopTimes } from './listeners/listeners.js';
 import type { Logger } from './logger.js';
 import { dupFd } from './native/listener.js';
 import type { Options } from './options/options.js';
@@ -22,6 +22,7 @@ export interface WorkersDependencies {
   readonly sockets: Sockets;
   readonly reload: ReloadConfig;
   readonly demand: DemandModel;
+  readonly judge: JudgeSuspect | null;
   readonly logger: Logger;
   /** A worker ended by itself, which is a defect. */
   readonly onCrash: (error: Error) => void;
@@ -47,8 +48,8 @@ export class Workers {
   }
 
   /** As `Listeners.stop`, in every thread. */
-  async stop(deadlineMs: number): Promise<void> {
-    await Promise.all(this.#threads.map((thread) => thread.stop(deadlineMs)));
+  async stop(times: StopTimes): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.stop(times)));
   }
 }
 
@@ -59,7 +60,7 @@ class Thread {
   #stopping = false;
 
   constructor(dependencies: WorkersDependencies, balance: SharedArrayBuffer, index: number) {
-    const { options, sockets, onCrash } = dependencies;
+    const { options, sockets, judge, onCrash } = dependencies;
     const own = (list: Sockets['rest']): Sockets['rest'] =>
       list
         // A Unix socket cannot be shared like this: the first worker serves it.
@@ -71,6 +72,7 @@ class Thread {
       rest: own(sockets.rest),
       grpc: own(sockets.grpc),
       balance,
+      hasSuspects: judge !== null,
     };
     this.#worker = new Worker(new URL('./worker.js', import.meta.url), {
       workerData,
@@ -100,15 +102,14 @@ class Thread {
     });
   }
 
-  async stop(deadlineMs: number): Promise<void> {
+  async stop(times: StopTimes): Promise<void> {
     this.#stopping = true;
-    this.#say({ kind: 'stop', deadlineMs });
+    this.#say({ kind: 'stop', times });
     await this.#stopped;
   }
 
-  #answer({ reload, demand }: WorkersDependencies, { id, ask }: { id: number; ask: Ask }): void {
-    const done = ask.kind === 'reload' ? reload(Buffer.from(ask.config)) : demand(ask.name);
-    done.then(
+  #answer(dependencies: WorkersDependencies, { id, ask }: { id: number; ask: Ask }): void {
+    answerTo(ask, dependencies).then(
       () => this.#say({ kind: 'done', id, failure: null }),
       (error: unknown) => this.#say({ kind: 'done', id, failure: toFailure(error) }),
     );
@@ -116,5 +117,16 @@ class Thread {
 
   #say(message: ToWorker): void {
     this.#worker.postMessage(message);
+  }
+}
+
+function answerTo(ask: Ask, { reload, demand, judge }: WorkersDependencies): Promise<void> {
+  switch (ask.kind) {
+    case 'reload':
+      return reload(Buffer.from(ask.config));
+    case 'demand':
+      return demand(ask.name);
+    case 'judge':
+      return judge?.(ask.suspect) ?? Promise.resolve();
   }
 }

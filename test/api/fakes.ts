@@ -30,6 +30,10 @@ export class FakeBodies {
     this.open.get(body)?.push(part);
   }
 
+  readBody(body: number): Buffer {
+    return Buffer.concat(this.open.get(body) ?? []);
+  }
+
   closeBody(body: number): void {
     this.open.delete(body);
   }

@@ -15,6 +15,16 @@ const NO_TICKET = 0;
 /** Has a model loaded that waits for its first request; resolves once it answers, rejects with why it does not. */
 export type DemandModel = (name: string) => Promise<void>;
 
+/** A request that ran when an earlier process died; the engine knows it by its fingerprint. */
+export interface Suspect {
+  readonly fingerprint: bigint;
+  readonly target: Target;
+  readonly body: Uint8Array;
+}
+
+/** Has a suspect tried out elsewhere; resolves once it has shown to be harmless, rejects with why it is refused. */
+export type JudgeSuspect = (suspect: Suspect) => Promise<void>;
+
 /** A request whose model is being loaded for it. */
 interface Waiting {
   /** Of the run under way; `NO_TICKET` while the model loads. */
@@ -26,6 +36,9 @@ interface Waiting {
 const NOT_LOADED =
   /^Servable is still loading for request: (?:Latest\((.*)\)|Specific\((.*), -?\d+\))$/s;
 
+/** What the engine says of a suspect in place of running it. */
+const SUSPECT = /^servable suspect ([0-9a-f]{16})$/;
+
 /**
  * The one spine both protocols send inference through: target and raw body in, reply bytes or a `ServingError` out.
  *
@@ -34,18 +47,31 @@ const NOT_LOADED =
 export class Inference {
   readonly #engine: Engine;
   readonly #demand: DemandModel | null;
+  readonly #judge: JudgeSuspect | null;
+  /** What targets stand for; kept only where there are suspects. */
+  readonly #targets = new Map<number, Target>();
   /** By the ticket their caller knows. */
   readonly #waiting = new Map<number, Waiting>();
 
-  /** @param demand where models are loaded on demand; else null, and requests for a model that is not loaded fail at once */
-  constructor(engine: Engine, demand: DemandModel | null = null) {
+  /**
+   * @param demand where models are loaded on demand; else null, and requests for a model that is not loaded fail at once
+   * @param judge where an earlier process died of one of its requests; else null
+   */
+  constructor(
+    engine: Engine,
+    demand: DemandModel | null = null,
+    judge: JudgeSuspect | null = null,
+  ) {
     this.#engine = engine;
     this.#demand = demand;
+    this.#judge = judge;
   }
 
   /** An id for what `target` names; kept by the callers per path or RPC. */
   target(target: Target): number {
-    return this.#engine.target(target);
+    const id = this.#engine.target(target);
+    if (this.#judge !== null) this.#targets.set(id, target);
+    return id;
   }
 
   /** Begins a body that comes in parts, as `InferQueue.openBody`. Whoever opened it closes it once `done` was called. */
@@ -61,7 +87,9 @@ export class Inference {
    * @returns a ticket for {@link cancel}
    */
   run(target: number, body: RequestBody, deadlineMs: number, done: Done): number {
-    if (this.#demand !== null) return this.#runOnDemand(target, body, deadlineMs, done);
+    if (this.#demand !== null || this.#judge !== null) {
+      return this.#runAfter(target, body, deadlineMs, done);
+    }
     return this.#run(target, body, deadlineMs, done);
   }
 
@@ -76,8 +104,10 @@ export class Inference {
       try {
         return read();
       } catch (error) {
-        const name = this.#demand === null ? null : notLoaded(error);
-        if (name === null || !(await this.#loadedBefore(name, deadlineMs))) throw error;
+        const demand = this.#demand;
+        const name = demand === null ? null : notLoaded(error);
+        if (demand === null || name === null) throw error;
+        if (!(await before(deadlineMs, demand(name)))) throw error;
       }
     }
   }
@@ -112,19 +142,19 @@ export class Inference {
     return this.#engine.inFlight() + loading;
   }
 
-  /** Runs a request, and once more each time its model had to be loaded first. */
-  #runOnDemand(target: number, body: RequestBody, deadlineMs: number, done: Done): number {
+  /** Runs a request, and once more each time its model had to be loaded or it had to be tried out first. */
+  #runAfter(target: number, body: RequestBody, deadlineMs: number, done: Done): number {
     const waiting: Waiting = { ticket: NO_TICKET, cancelled: false };
     let first = NO_TICKET;
     const answer: Done = (failure, reply, version) => {
-      const name = failure === null ? null : notLoaded(failure);
-      if (name === null) {
+      const preparation = failure === null ? null : this.#whatFirst(failure, target, body);
+      if (preparation === null) {
         this.#waiting.delete(first);
         done(failure, reply, version);
         return;
       }
       waiting.ticket = NO_TICKET;
-      this.#loadedBefore(name, deadlineMs).then(
+      before(deadlineMs, preparation()).then(
         (isLoaded) => {
           if (waiting.cancelled) return;
           if (isLoaded) waiting.ticket = this.#run(target, body, deadlineMs, answer);
@@ -143,19 +173,32 @@ export class Inference {
     return first;
   }
 
-  /** Whether the model answers before the deadline. */
-  async #loadedBefore(name: string, deadlineMs: number): Promise<boolean> {
-    const loaded = (this.#demand?.(name) ?? Promise.resolve()).then(() => true);
-    if (deadlineMs === 0) return loaded;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<false>((resolve) => {
-      timer = setTimeout(resolve, Math.max(deadlineMs - performance.now(), 0), false);
-    });
-    try {
-      return await Promise.race([loaded, late]);
-    } finally {
-      clearTimeout(timer);
-    }
+  /** What has to be done before a request that failed like this is run once more; null when it has failed for good. */
+  #whatFirst(failure: ServingError, id: number, body: RequestBody): (() => Promise<void>) | null {
+    const demand = this.#demand;
+    const name = demand === null ? null : notLoaded(failure);
+    if (demand !== null && name !== null) return () => demand(name);
+    const judge = this.#judge;
+    const match = judge !== null && failure.code === 'ABORTED' && SUSPECT.exec(failure.message);
+    const target = this.#targets.get(id);
+    if (judge === null || !match || target === undefined) return null;
+    const bytes = Buffer.isBuffer(body) ? body : body.read();
+    return () => judge({ fingerprint: BigInt(`0x${match[1]}`), target, body: bytes });
+  }
+}
+
+/** Whether `work` is done before the deadline. */
+async function before(deadlineMs: number, work: Promise<void>): Promise<boolean> {
+  const done = work.then(() => true);
+  if (deadlineMs === 0) return done;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(resolve, Math.max(deadlineMs - performance.now(), 0), false);
+  });
+  try {
+    return await Promise.race([done, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -1,6 +1,8 @@
 import { surviveLostOutput } from '../lost-output.js';
 import { flagsHelp, parseFlags } from '../options/flags.js';
 import type { Options } from '../options/options.js';
+import { type SupervisorLink, supervisorLink } from '../supervise/link.js';
+import type { Supervised } from '../supervise/supervised.js';
 import { printVersions } from './version.js';
 
 const USAGE = `Usage: servable serve --model_name NAME --model_base_path DIR [flags]
@@ -32,7 +34,19 @@ export async function runServe(argv: readonly string[], run: ServeRun = {}): Pro
     return;
   }
   const given = await layered(values, config, run.defaults ?? {});
-  await serve(given, run.onReady ?? (() => undefined));
+  const link = supervisorLink();
+  if (given.supervise === true && link === null) return superviseFrom(given);
+  await serve(given, run.onReady ?? (() => undefined), link);
+}
+
+/** Keeps this process small: everything that serves is in the one it starts, with the same command line. */
+async function superviseFrom(given: Partial<Options>): Promise<void> {
+  const [{ supervise }, { resolveOptions }] = await Promise.all([
+    import('../supervise/run.js'),
+    import('../options/options.js'),
+  ]);
+  const command = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+  process.exit(await supervise(resolveOptions(given).options, command));
 }
 
 /** A flag goes before a variable, a variable before the configuration file. */
@@ -55,15 +69,22 @@ async function layered(
 async function serve(
   given: Partial<Options>,
   onReady: (rest: string | null) => void,
+  link: SupervisorLink | null,
 ): Promise<void> {
+  const supervised: Supervised | null =
+    link === null ? null : { inheritance: await link.inheritance, say: link.say };
   const [{ createServer }, { ensureRuntime, isInteractive }] = await Promise.all([
     import('../server.js'),
     import('../runtime/ensure.js'),
   ]);
   const named = given.tensorflowLibrary ?? '';
   const { path } = await ensureRuntime({ library: named || null, interactive: isInteractive() });
-  const server = createServer({ ...given, tensorflowLibrary: path });
-  const ended = stopOnSignals(async () => {
+  const logFormat = supervised?.inheritance.logFormat ?? given.logFormat;
+  const server = createServer(
+    { ...given, tensorflowLibrary: path, ...(logFormat === undefined ? {} : { logFormat }) },
+    supervised,
+  );
+  const ended = stopOnSignals(link, async () => {
     if (process.env.NOTIFY_SOCKET) void tellServiceManager('notifyStopping');
     await server.stop();
   });
@@ -74,6 +95,7 @@ async function serve(
       process.stdout.write(await banner(server));
     }
     onReady(rest);
+    link?.say({ kind: 'ready' });
     if (process.env.NOTIFY_SOCKET) await tellServiceManager('notifyReady');
     await server.broken;
   });
@@ -102,17 +124,32 @@ interface Ending {
   isStopping(): boolean;
 }
 
-/** The first SIGTERM or SIGINT stops the server and ends the process with 0; the second ends it at once with 1. */
-function stopOnSignals(stop: () => Promise<void>): Ending {
+/**
+ * The first SIGTERM or SIGINT stops the server and ends the process with 0; the second ends it at once with 1.
+ *
+ * Under a supervisor its word counts in place of SIGINT, which a terminal sends to both processes; SIGTERM, which service managers may
+ * send to both too, begins a stop here and does not hasten one that the supervisor asked for.
+ */
+function stopOnSignals(link: SupervisorLink | null, stop: () => Promise<void>): Ending {
   let isStopping = false;
   const done = new Promise<void>((resolve, reject) => {
-    const onSignal = (): void => {
-      if (isStopping) process.exit(1);
+    const begin = (): void => {
+      if (isStopping) return;
       isStopping = true;
       stop().then(resolve, reject);
     };
+    let signals = 0;
+    const onSignal = (): void => {
+      signals += 1;
+      if (signals > 1) process.exit(1);
+      begin();
+    };
     process.on('SIGTERM', onSignal);
-    process.on('SIGINT', onSignal);
+    process.on('SIGINT', link === null ? onSignal : () => undefined);
+    link?.onStop((now) => {
+      if (now) process.exit(1);
+      begin();
+    });
   });
   return { done, isStopping: () => isStopping };
 }

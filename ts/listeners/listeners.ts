@@ -1,7 +1,8 @@
 import { createServer as createNetServer, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ReloadConfig } from '../api/grpc/model-service.js';
 import type { GrpcServer } from '../api/grpc/server.js';
-import { type DemandModel, Inference } from '../api/infer.js';
+import { type DemandModel, Inference, type JudgeSuspect } from '../api/infer.js';
 import type { RestServer } from '../api/rest/server.js';
 import type { Logger } from '../logger.js';
 import { catalog } from '../native/catalog.js';
@@ -23,9 +24,19 @@ export interface ListenerDependencies {
   readonly reload: ReloadConfig;
   /** Has a model loaded that waits for its first request. */
   readonly demand: DemandModel;
+  /** Has a request tried out that may have ended an earlier process; null where there are none. */
+  readonly judge: JudgeSuspect | null;
   readonly logger: Logger;
   /** Shared with the other workers; null for the only one. */
   readonly balance: Balance | null;
+}
+
+/** How long a stop takes at most, in milliseconds. */
+export interface StopTimes {
+  /** Requests are still accepted for so long; REST answers already tell their clients to connect again. */
+  readonly delayMs: number;
+  /** What is in flight then gets so long. */
+  readonly deadlineMs: number;
 }
 
 /** The listeners of one thread: its inference queue, REST and gRPC on it, and their sockets. */
@@ -56,7 +67,11 @@ export class Listeners {
       checkMethodName: options.enableSignatureMethodNameCheck,
     });
     const onDemand = options.modelLoading === 'on_demand';
-    const inference = new Inference(queue, onDemand ? dependencies.demand : null);
+    const inference = new Inference(
+      queue,
+      onDemand ? dependencies.demand : null,
+      dependencies.judge,
+    );
     const [rest, grpc] = await Promise.all([
       sockets.rest.length === 0 ? null : startRest(inference, dependencies),
       sockets.grpc.length === 0 ? null : startGrpc(inference, dependencies),
@@ -81,16 +96,18 @@ export class Listeners {
   }
 
   /**
-   * Accepts no more, lets requests finish for `deadlineMs`, then cuts connections off. Safe to call twice.
+   * Accepts no more after `delayMs`, lets requests finish for `deadlineMs`, then cuts connections off. Safe to call twice.
    *
    * Runs cannot be interrupted: one that is still going when the time is up is left behind.
    */
-  stop(deadlineMs: number): Promise<void> {
-    this.#stopping ??= this.#stop(deadlineMs);
+  stop(times: StopTimes): Promise<void> {
+    this.#stopping ??= this.#stop(times);
     return this.#stopping;
   }
 
-  async #stop(deadlineMs: number): Promise<void> {
+  async #stop({ delayMs, deadlineMs }: StopTimes): Promise<void> {
+    this.#rest?.announceEnd();
+    if (delayMs > 0) await delay(delayMs);
     const until = performance.now() + deadlineMs;
     for (const each of this.#acceptors) each.stop();
     await Promise.all([

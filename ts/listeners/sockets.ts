@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { ServingError } from '../errors.js';
-import { bindListener, closeFd, type Listener } from '../native/listener.js';
+import { bindListener, closeFd, dupFd, type Listener } from '../native/listener.js';
 import type { Options } from '../options/options.js';
 import type { ListenOn } from './acceptor.js';
 import type { AdminSockets } from './admin-listeners.js';
@@ -15,19 +15,35 @@ export interface BoundSockets {
   readonly bound: readonly number[];
 }
 
+/** Descriptors that somebody else has bound for this process; null where the port is off. */
+export interface GivenSockets {
+  readonly grpc: number | null;
+  readonly rest: number | null;
+  readonly admin: number | null;
+}
+
 /**
  * Binds the ports of the options; their Unix sockets are only named.
  *
+ * @param given takes these in place of binding
  * @throws {ServingError} `UNAVAILABLE` port in use; `INVALID_ARGUMENT` a host that has no address
  */
-export async function bindSockets(options: Options): Promise<BoundSockets> {
+export async function bindSockets(
+  options: Options,
+  given: GivenSockets | null,
+): Promise<BoundSockets> {
   const host = await address('--host', options.host);
   const adminHost = options.adminPort === 0 ? '' : await address('--admin_host', options.adminHost);
   const bound: number[] = [];
-  const on = (at: string, port: number, path: string): ListenOn[] => {
+  const on = (
+    at: string,
+    port: number,
+    path: string,
+    inherited: number | null | undefined,
+  ): ListenOn[] => {
     const list: ListenOn[] = [];
     if (port !== 0) {
-      const { fd } = bind(at, port);
+      const fd = inherited == null ? bind(at, port).fd : adopt(inherited);
       bound.push(fd);
       list.push({ fd, path: null });
     }
@@ -35,14 +51,28 @@ export async function bindSockets(options: Options): Promise<BoundSockets> {
     return list;
   };
   try {
-    const grpc = on(host, options.port, options.grpcSocketPath);
-    const rest = on(host, options.restApiPort, options.restApiSocketPath);
-    const sockets = on(adminHost, options.adminPort, options.adminSocketPath);
+    const grpc = on(host, options.port, options.grpcSocketPath, given?.grpc);
+    const rest = on(host, options.restApiPort, options.restApiSocketPath, given?.rest);
+    const sockets = on(adminHost, options.adminPort, options.adminSocketPath, given?.admin);
+    // A process that died left its Unix sockets behind.
+    if (given !== null) await freeSocketPaths([...grpc, ...rest]);
     return { grpc, rest, admin: { sockets, isLocal: isLoopback(adminHost) }, bound };
   } catch (error) {
     for (const fd of bound) closeFd(fd);
     throw error;
   }
+}
+
+/** An inherited descriptor under a number that is closed on exec: processes that are started here must not hold the port open. */
+function adopt(fd: number): number {
+  const own = dupFd(fd);
+  closeFd(fd);
+  return own;
+}
+
+async function freeSocketPaths(sockets: readonly ListenOn[]): Promise<void> {
+  const { freeSocketPath } = await import('../api/admin/server.js');
+  for (const { path } of sockets) if (path !== null) await freeSocketPath(path);
 }
 
 /** Whether only this machine reaches an address; true for none. */

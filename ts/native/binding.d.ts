@@ -71,6 +71,8 @@ export declare class NativeQueue {
   openBody(expected: number): number
   /** Appends a part to a body. */
   writeBody(body: number, part: Buffer): void
+  /** A copy of a body; it gets no more parts from now on. */
+  readBody(body: number): Buffer
   /** Lets a body go; runs that read it keep it until they end. */
   closeBody(body: number): void
   /** As `infer`, on the pool, for a body that came in parts. It gets no more parts from now on. */
@@ -123,6 +125,9 @@ export declare function catalogSource(name: string): SourceInfo | null
 
 /** One model's status, or `null`. */
 export declare function catalogStatus(name: string): ModelStatusInfo | null
+
+/** A request has shown to be harmless. */
+export declare function clearSuspect(fingerprint: bigint): void
 
 /** Closes a descriptor. */
 export declare function closeFd(fd: number): void
@@ -200,6 +205,9 @@ export declare function encodeRegressions(values: Uint8Array, nonFinite: string)
 
 /** Writes a serialized `tensorflow.TensorProto`, as typed fields or as `tensor_content`. */
 export declare function encodeTensorProto(tensors: { name: string; dtype: number; shape: readonly number[]; data: Uint8Array; ends: Float64Array | null }[], asContent: boolean): Buffer
+
+/** Bytes of the file that `openFlight` maps. */
+export declare function flightBytes(): number
 
 /** A count of durations per bucket. */
 export interface HistogramInfo {
@@ -310,6 +318,8 @@ export interface NativeLoadOptions {
   configProto: Uint8Array | null
   /** `auto`, `strict` or `off`. */
   inputShapeCheck: string
+  /** Ops that are allowed although they reach beyond the model; `null` does not look. */
+  allowedOps: Array<string> | null
 }
 
 /** The open libtensorflow. */
@@ -333,6 +343,9 @@ export interface NativeWarmupOptions {
   /** Refuse signatures of another method. */
   checkMethodName: boolean
 }
+
+/** From now on runs are recorded in the file, which must be zeroed and `flightBytes()` long. */
+export declare function openFlight(fd: number, keys: Array<bigint>, watched: Array<bigint>): void
 
 /** Opens the library at `path`, once per process. */
 export declare function openRuntime(path: string): NativeRuntimeInfo

@@ -2,7 +2,7 @@ import type { NativeQueue } from './binding.js';
 import { call } from './load.js';
 
 /** The native queue as far as a large body needs it. */
-export type BodyStore = Pick<NativeQueue, 'openBody' | 'writeBody' | 'closeBody'>;
+export type BodyStore = Pick<NativeQueue, 'openBody' | 'writeBody' | 'readBody' | 'closeBody'>;
 
 /**
  * A request's body that comes in parts and lies in native memory.
@@ -29,6 +29,11 @@ export class LargeBody {
    */
   write(part: Buffer): void {
     if (!this.#closed) call(() => this.#store.writeBody(this.id, part));
+  }
+
+  /** A copy of all parts; none can be added from now on. */
+  read(): Buffer {
+    return this.#store.readBody(this.id);
   }
 
   /** Lets it go. Safe to call twice. */

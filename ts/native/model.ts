@@ -13,6 +13,8 @@ export interface LoadOptions {
   configProto: Uint8Array | null;
   /** `auto` refuses only shapes that could abort the process, `strict` all that contradict the signature, `off` none. */
   inputShapeCheck: 'auto' | 'strict' | 'off';
+  /** Ops that are allowed although they reach beyond the model, `*` for all; the graph is only looked through where this is given. */
+  allowedOps?: readonly string[] | null;
 }
 
 /** Facts of a loaded model. */
@@ -41,6 +43,14 @@ export interface LoadedModel {
 }
 
 const handles = new WeakMap<LoadedModel, NativeModel>();
+const origins = new WeakMap<LoadedModel, LoadOptions>();
+
+/** What a model was loaded with: the same again gives the same model. */
+export function loadedWith(model: LoadedModel): LoadOptions {
+  const options = origins.get(model);
+  if (options === undefined) throw new TypeError('not a model made by loadModel');
+  return options;
+}
 
 /** The addon's handle of a loaded model. @internal */
 export function nativeModel(model: LoadedModel): NativeModel {
@@ -61,9 +71,12 @@ export async function loadModel(options: LoadOptions): Promise<LoadedModel> {
       tags: [...options.tags],
       configProto: options.configProto,
       inputShapeCheck: options.inputShapeCheck,
+      allowedOps: options.allowedOps == null ? null : [...options.allowedOps],
     }),
   )) as NativeModel;
-  return wrap(handle);
+  const model = wrap(handle);
+  origins.set(model, options);
+  return model;
 }
 
 function wrap(handle: NativeModel): LoadedModel {

@@ -15,6 +15,7 @@ const OTHERS: ReadonlySet<string> = new Set([
   'SERVABLE_ARGS',
   'SERVABLE_CONFIG',
   'SERVABLE_HEALTH_URL',
+  'SERVABLE_SUPERVISED',
   'SERVABLE_VERSION',
 ]);
 /** What Kubernetes sets in every pod beside a Service that is called "servable": addresses, not options. */

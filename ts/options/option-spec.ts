@@ -13,7 +13,14 @@ interface Common {
 }
 
 /** Headings of `servable serve --help`, in the order they are printed. */
-export type Group = 'Models' | 'Listeners' | 'Limits' | 'TensorFlow' | 'Behaviour' | 'Accepted';
+export type Group =
+  | 'Models'
+  | 'Listeners'
+  | 'Limits'
+  | 'Reliability'
+  | 'TensorFlow'
+  | 'Behaviour'
+  | 'Accepted';
 
 /** An option that takes a number. */
 export interface NumberOption extends Common {

@@ -1,6 +1,7 @@
 import { ACCEPTED } from './accepted-options.js';
 import { choice, flag, int, list, type OptionSpec, text } from './option-spec.js';
 import { RECORDS } from './record-options.js';
+import { RELIABILITY } from './reliability-options.js';
 
 const MIB = 1024 * 1024;
 const PORT = { max: 65535 };
@@ -210,6 +211,8 @@ export const OPTIONS = {
     max: 86_400,
     unit: 's',
   }),
+
+  ...RELIABILITY,
 
   tensorflow_library: text(
     'TensorFlow',

@@ -7,6 +7,7 @@ mod catalog;
 mod codec;
 mod error;
 mod event_loop;
+mod flight;
 mod listener;
 mod model;
 mod outbox;

@@ -12,7 +12,7 @@ use servable_engine::lease::Gone;
 use servable_engine::runner::{EndpointSource, Runner};
 use servable_engine::servable::{Servable, Signature};
 use servable_engine::shape_check::InputShapeCheck;
-use servable_engine::tensorflow::TensorFlowModel;
+use servable_engine::tensorflow::{self, TensorFlowModel};
 use servable_tensorflow::LoadOptions;
 
 use crate::error::{Result, refused, throw};
@@ -29,6 +29,8 @@ pub struct NativeLoadOptions {
     pub config_proto: Option<Uint8Array>,
     /// `auto`, `strict` or `off`.
     pub input_shape_check: String,
+    /// Ops that are allowed although they reach beyond the model; `null` does not look.
+    pub allowed_ops: Option<Vec<String>>,
 }
 
 /// What a model says about itself.
@@ -104,6 +106,9 @@ pub fn load(options: &NativeLoadOptions) -> std::result::Result<NativeModel, Err
     };
     let dir = Path::new(&options.export_dir);
     let library = library()?;
+    if let Some(allowed) = &options.allowed_ops {
+        servable_tensorflow::check_ops(dir, allowed).map_err(tensorflow::error)?;
+    }
     let model = TensorFlowModel::load(library, dir, &load_options)?;
     let servable = Servable::new(model, check);
     FIRST_LOAD.call_once(|| {

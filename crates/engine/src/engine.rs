@@ -1,5 +1,6 @@
 //! One request from bytes to bytes, inline or on the pool, with its counts.
 
+use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -8,6 +9,7 @@ use servable_codec::{Code, Error, JsonLimits, TensorLimits};
 
 use crate::body::Body;
 use crate::catalog::{Catalog, Choice};
+use crate::flight::Recorder;
 use crate::infer::{Ask, Method, Models, Stop, Work, prepare};
 use crate::lease::Lease;
 use crate::runner::{RunMode, Runner};
@@ -82,12 +84,15 @@ pub struct Answer {
 pub struct Engine<R: Runner> {
     /// What is loaded.
     pub catalog: Catalog<R>,
+    /// Records what runs; only where a supervisor wants to know.
+    pub flight: OnceLock<Recorder>,
 }
 
 impl<R: Runner> Default for Engine<R> {
     fn default() -> Self {
         Self {
             catalog: Catalog::default(),
+            flight: OnceLock::new(),
         }
     }
 }
@@ -142,7 +147,7 @@ impl<R: Runner> Engine<R> {
         }
         let (answer, spent) = conclude(
             call,
-            body.len(),
+            (body, self.flight.get()),
             (work, lease),
             (start, RunMode::Inline, true),
             out,
@@ -153,7 +158,8 @@ impl<R: Runner> Engine<R> {
 
     /// Answers on the calling thread, however long it takes. The reply is appended to `out`.
     pub fn answer(&self, call: &Call<'_>, body: &Body, out: &mut Vec<u8>) -> Answer {
-        answer_from(Models::Catalog(&self.catalog), call, body, true, out)
+        let models = Models::Catalog(&self.catalog);
+        answer_from(models, call, (body, self.flight.get()), true, out)
     }
 }
 
@@ -161,7 +167,7 @@ impl<R: Runner> Engine<R> {
 pub(crate) fn answer_from<R: Runner>(
     models: Models<'_, R>,
     call: &Call<'_>,
-    body: &Body,
+    (body, flight): (&Body, Option<&Recorder>),
     learn: bool,
     out: &mut Vec<u8>,
 ) -> Answer {
@@ -187,7 +193,7 @@ pub(crate) fn answer_from<R: Runner>(
     }
     conclude(
         call,
-        bytes.len(),
+        (bytes, flight),
         (work, lease),
         (start, RunMode::Pool, learn),
         out,
@@ -198,12 +204,12 @@ pub(crate) fn answer_from<R: Runner>(
 /// Runs and prints what was prepared, and counts it.
 fn conclude<R: Runner>(
     call: &Call<'_>,
-    body_bytes: usize,
+    (body, flight): (&[u8], Option<&Recorder>),
     (work, lease): (Result<Work<R>, Error>, Option<Lease<R>>),
     (start, mode, learn): (Stopwatch, RunMode, bool),
     out: &mut Vec<u8>,
 ) -> (Answer, Spent) {
-    let reply_start = out.len();
+    let (reply_start, body_bytes) = (out.len(), body.len());
     let mut measured = None;
     let counters = lease
         .as_ref()
@@ -216,7 +222,10 @@ fn conclude<R: Runner>(
         } else {
             mode
         };
+        let in_flight =
+            flight.and_then(|flight| flight.begin(call, work.servable(call.name), body));
         let outputs = work.run(mode);
+        drop(in_flight);
         let run_end = Instant::now();
         let result = outputs.and_then(|outputs| work.finish(&outputs, call, out));
         // A failed run has its cost too.

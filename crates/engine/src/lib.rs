@@ -9,6 +9,7 @@ mod body;
 pub mod catalog;
 pub mod counters;
 mod engine;
+pub mod flight;
 pub mod infer;
 pub mod lease;
 pub mod records;

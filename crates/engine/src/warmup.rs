@@ -164,7 +164,7 @@ impl<R: Runner> Warmup<'_, R> {
             settings: self.settings,
         };
         let models = Models::Only(&self.lease);
-        answer_from(models, &call, body, learn, &mut Vec::new()).result
+        answer_from(models, &call, (body, None), learn, &mut Vec::new()).result
     }
 
     /// Runs every signature that can be run on zeros.

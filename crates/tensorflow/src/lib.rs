@@ -9,6 +9,7 @@
 mod c_api;
 mod devices;
 mod error;
+mod file_ops;
 mod graph;
 mod graph_facts;
 mod handles;
@@ -31,6 +32,7 @@ mod wire;
 
 pub use devices::Device;
 pub use error::{Error, OpenError, code};
+pub use file_ops::{FILE_OPS, check_ops};
 pub use graph_facts::GraphFacts;
 pub use library::{LIBRARY_NAMES, Library, OpenOptions, Warning, base_dtype};
 pub use meta_graph::ModelMeta;

@@ -41,7 +41,9 @@ const V1 = /^\/v1\//i;
 export interface RestServer {
   /** It does not listen: hand its `server` a socket. */
   readonly app: FastifyInstance;
-  /** Tells clients with every further answer to close their connection. */
+  /** From now on answers to inference tell their clients to close the connection; everything goes on being answered. */
+  announceEnd(): void;
+  /** As that, for every answer; resolves when no connection is left. */
   drain(): Promise<void>;
 }
 
@@ -83,6 +85,7 @@ export async function createRestServer(dependencies: RestDependencies): Promise<
   await app.ready();
   return {
     app,
+    announceEnd: () => rest.drain(),
     async drain() {
       // fastify tells those whose request comes from now on, the other those that already wait.
       rest.drain();

@@ -268,6 +268,23 @@ impl<R: Runner> Work<R> {
         }
     }
 
+    /// Name and version of what is run; `path_name` is the name in a REST request's path.
+    pub(crate) fn servable<'a>(&'a self, path_name: &'a str) -> (&'a str, i64) {
+        let name = match &self.finish {
+            Finish::GrpcPredict { model, .. }
+            | Finish::Examples {
+                model: Some(model), ..
+            } => model,
+            Finish::SessionRun { spec, .. } => &spec.0,
+            Finish::Multi(tasks) => &tasks.model,
+            Finish::RestPredict { .. } | Finish::RestRaw | Finish::Examples { model: None, .. } => {
+                path_name
+            }
+        };
+        let name = if name.is_empty() { path_name } else { name };
+        (name, self.lease.version)
+    }
+
     /// Whether requests of this size are best run by the calling thread alone.
     pub(crate) fn is_small(&self, body_bytes: usize) -> bool {
         self.signature

@@ -14,7 +14,7 @@ use crate::servable::{CLASSIFY, REGRESS, Servable, Signature, effective};
 
 /// The tasks of one request, their columns counted among all that is fetched.
 pub(super) struct Tasks<R: Runner> {
-    model: String,
+    pub(super) model: String,
     tasks: Vec<(Arc<Signature<R>>, Columns)>,
     batch: usize,
 }

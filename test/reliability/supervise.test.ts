@@ -1,0 +1,165 @@
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { Models, PLUS_TWO } from '../native/manager-support.js';
+import { DEMO, modelDir } from '../support/paths.js';
+import { type RunningServer, startServer } from '../support/server.js';
+import { childrenOf, RestLoad, servingPid } from './support.js';
+
+/** A body of another rank than the image model's Conv2D takes: without the shape check TensorFlow ends the process. */
+const DEADLY = '{"inputs": [[1.0, 2.0]]}';
+const CLIENTS = 4;
+
+const models = new Models();
+let config = '';
+beforeAll(() => {
+  models.add('half_plus_two', 1, PLUS_TWO);
+  const entry = (name: string, path: string): string =>
+    `config { name: "${name}" base_path: "${path}" model_platform: "tensorflow" }`;
+  const list = [
+    entry('image', modelDir('image')),
+    entry('half_plus_two', `${models.path}/half_plus_two`),
+  ];
+  config = models.write('models.config', `model_config_list { ${list.join(' ')} }`);
+});
+afterAll(() => models.remove());
+
+function supervised(...args: string[]): Promise<RunningServer> {
+  return startServer({
+    args: [
+      '--supervise',
+      `--model_config_file=${config}`,
+      '--input_shape_check=off',
+      '--log_format=json',
+      ...args,
+    ],
+    models: ['half_plus_two', 'image'],
+  });
+}
+
+async function predict(server: RunningServer, model: string, body: string): Promise<string> {
+  const response = await fetch(`${server.rest}/v1/models/${model}:predict`, {
+    method: 'POST',
+    body,
+  });
+  return `${response.status} ${await response.text()}`;
+}
+
+/** The fields of the log lines with this message. */
+function logged(server: RunningServer, message: RegExp): Record<string, unknown>[] {
+  return server
+    .output()
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+    .filter((line) => message.test(String(line.msg)));
+}
+
+describe('a supervised server', () => {
+  let server: RunningServer;
+  beforeAll(async () => {
+    server = await supervised('--workers=1');
+  });
+  afterAll(() => server.stop());
+
+  it('answers again after kill -9, and only what was in flight is lost', async () => {
+    const load = new RestLoad(server.restPort, CLIENTS);
+    while (load.result.answered < 200) await delay(10);
+    const before = servingPid(server);
+    process.kill(before, 'SIGKILL');
+    await server.printed(/is started again/);
+    const answered = load.result.answered;
+    while (load.result.answered < answered + 200) await delay(10);
+    const { lost, longestGapMs } = await load.stop();
+    console.log(
+      `kill -9: ${lost.length} lost of ${CLIENTS} in flight, ${longestGapMs.toFixed()} ms`,
+    );
+    expect(lost.length).toBeLessThanOrEqual(CLIENTS);
+    expect(new Set(lost)).toEqual(new Set(lost.map(() => 'ECONNRESET')));
+    expect(servingPid(server)).not.toBe(before);
+    expect(logged(server, /is started again/)).toMatchObject([
+      { signal: 'SIGKILL', cause: 'killed', suspected: false, crashes: 1, restartInMs: 0 },
+    ]);
+  });
+
+  it('survives a request that ends TensorFlow, tries it out in quarantine and refuses it from then on', async () => {
+    await expect(predict(server, 'image', DEADLY)).rejects.toThrow();
+    // Whoever comes while it is started again waits for its turn.
+    const [answer, refused] = await Promise.all([
+      predict(server, 'half_plus_two', '{"instances": [1.0]}'),
+      predict(server, 'image', DEADLY),
+    ]);
+    expect(answer).toMatch(/^200 /);
+    expect(refused).toMatch(/^400 .*ended the serving process and then its trial.*fingerprint/s);
+    const crash = logged(server, /is started again/).at(-1);
+    expect(crash).toMatchObject({ signal: 'SIGABRT', cause: 'abort', suspected: true });
+    expect(crash?.inFlight).toMatchObject([
+      { model: 'image', version: '1', method: 'rest.predict' },
+    ]);
+    expect(String(crash?.stderr)).toContain('Check failed');
+    // It is known now: no further trial, no further crash, also over another connection and after another restart.
+    const serving = servingPid(server);
+    expect(await predict(server, 'image', DEADLY)).toMatch(/^400 .*refused for another \d+ s/s);
+    expect(servingPid(server)).toBe(serving);
+    process.kill(serving, 'SIGKILL');
+    await server.printed(/"crashes":3/);
+    expect(await predict(server, 'image', DEADLY)).toMatch(/^400 .*refused for another \d+ s/s);
+    expect(logged(server, /suspect refused/)).toHaveLength(1);
+  });
+
+  it('goes on serving when its supervisor is killed only until what is in flight is done', async () => {
+    const other = await supervised('--workers=2');
+    const serving = servingPid(other);
+    other.child.kill('SIGKILL');
+    await once(other.child, 'exit');
+    while (alive(serving)) await delay(20);
+    expect(childrenOf(other.child.pid)).toEqual([]);
+  });
+});
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+describe('the end of a supervised server', () => {
+  it('is 0 after SIGTERM, also where every process of the service gets it', async () => {
+    const server = await supervised();
+    process.kill(servingPid(server), 'SIGTERM');
+    expect(await server.stop()).toBe(0);
+    expect(server.output()).not.toContain('is started again');
+  });
+
+  it('comes at once with the second signal', async () => {
+    const server = await supervised('--drain_delay_seconds=3600');
+    server.child.kill('SIGTERM');
+    const ready = async (): Promise<number> => (await fetch(`${server.rest}/healthz/ready`)).status;
+    while ((await ready()) !== 503) await delay(10);
+    expect(await predict(server, 'half_plus_two', '{"instances": [1.0]}')).toMatch(/^200 /);
+    server.child.kill('SIGTERM');
+    expect(await server.stop()).toBe(1);
+  });
+
+  it('comes with the reason when it crashes too often, with the status of the last crash', async () => {
+    const server = await supervised('--supervise_max_crashes=1');
+    onTestFinished(() => void server.child.kill('SIGKILL'));
+    await expect(predict(server, 'image', DEADLY)).rejects.toThrow();
+    const [status] = (await once(server.child, 'exit')) as [number];
+    expect(status).toBe(134);
+    expect(server.output()).toMatch(
+      /died 1 times within 120 s \(--supervise_max_crashes\): given up/,
+    );
+  });
+
+  it('passes on the status of a start that fails', async () => {
+    await expect(
+      startServer({
+        args: ['--supervise', `--model_base_path=${DEMO}`, '--op_library=/nowhere.so'],
+      }),
+    ).rejects.toThrow(/the server ended \(1\)/);
+  });
+});
