@@ -11,10 +11,10 @@ use servable_engine::schedule::pool::{Job, Verdict};
 use servable_engine::schedule::tick::Turn;
 
 use crate::error::{Result, refused, throw};
-use crate::model::{NativeLoadOptions, NativeModel, load};
+use crate::model::{NativeLoadOptions, NativeModel, load, load_threads};
 use crate::outbox::{Completion, Outbox, Outcome, Reply};
 use crate::outputs::{output_list, reply_buffer};
-use crate::process::{ENGINE, submit_load};
+use crate::process::{ENGINE, LoadThreads, submit_load};
 use crate::warmup::report_object;
 
 /// Time the library's inline predicts may take of one turn of the event loop.
@@ -76,8 +76,8 @@ impl NativeLoop {
     #[napi(catch_unwind)]
     pub fn load_model(&self, ticket: u32, options: NativeLoadOptions) -> Result<()> {
         let reply = Reply::new(&self.outbox, ticket);
-        let job = load_job(reply, options);
-        submit_load(job).map_err(throw)
+        let threads = load_threads(&options);
+        submit_load(threads, load_job(reply, options, threads)).map_err(throw)
     }
 
     /// Gives a model up; the ticket ends when its last lease has ended and its session is closed.
@@ -112,10 +112,10 @@ impl NativeLoop {
     }
 }
 
-fn load_job(mut reply: Reply, options: NativeLoadOptions) -> Job {
+fn load_job(mut reply: Reply, options: NativeLoadOptions, threads: LoadThreads) -> Job {
     let cancel = reply.cancel();
     let run = Box::new(move |verdict| match verdict {
-        Verdict::Run if reply.begin_run() => match load(&options) {
+        Verdict::Run if reply.begin_run() => match load(&options, threads) {
             Ok(model) => reply.send(0, Outcome::Model(model)),
             Err(error) => reply.send(0, Outcome::Failed(error)),
         },

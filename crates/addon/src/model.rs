@@ -16,6 +16,7 @@ use servable_engine::tensorflow::{self, TensorFlowModel};
 use servable_tensorflow::LoadOptions;
 
 use crate::error::{Result, refused, throw};
+use crate::process::LoadThreads;
 use crate::runtime::library;
 
 /// What to load and how. See `ts/native/model.ts`.
@@ -86,6 +87,8 @@ type Loaded = Servable<TensorFlowModel>;
 #[napi]
 pub struct NativeModel {
     export_dir: String,
+    /// What loaded it also warms it: a first run may start threads that stay.
+    threads: LoadThreads,
     servable: Mutex<Option<Arc<Loaded>>>,
     gone: Gone,
 }
@@ -93,17 +96,35 @@ pub struct NativeModel {
 /// Once the first model is loaded, what only the opening of libtensorflow needed is given back: some 200 MB.
 static FIRST_LOAD: Once = Once::new();
 
+/// The threads to load a model on. TensorFlow starts its process-wide compute threads from the first thread that loads.
+pub fn load_threads(options: &NativeLoadOptions) -> LoadThreads {
+    if FIRST_LOAD.is_completed() && !options.to_load().has_own_threads() {
+        LoadThreads::Low
+    } else {
+        LoadThreads::Usual
+    }
+}
+
+impl NativeLoadOptions {
+    fn to_load(&self) -> LoadOptions {
+        LoadOptions {
+            tags: self.tags.clone(),
+            config: self.config_proto.as_ref().map(|bytes| bytes.to_vec()),
+        }
+    }
+}
+
 /// Loads a model on the calling thread. Blocks.
-pub fn load(options: &NativeLoadOptions) -> std::result::Result<NativeModel, Error> {
+pub fn load(
+    options: &NativeLoadOptions,
+    threads: LoadThreads,
+) -> std::result::Result<NativeModel, Error> {
     let check = match options.input_shape_check.as_str() {
         "strict" => InputShapeCheck::Strict,
         "off" => InputShapeCheck::Off,
         _ => InputShapeCheck::Auto,
     };
-    let load_options = LoadOptions {
-        tags: options.tags.clone(),
-        config: options.config_proto.as_ref().map(|bytes| bytes.to_vec()),
-    };
+    let load_options = options.to_load();
     let dir = Path::new(&options.export_dir);
     let library = library()?;
     if let Some(allowed) = &options.allowed_ops {
@@ -118,12 +139,18 @@ pub fn load(options: &NativeLoadOptions) -> std::result::Result<NativeModel, Err
     let servable = Mutex::new(Some(Arc::new(servable)));
     Ok(NativeModel {
         export_dir: options.export_dir.clone(),
+        threads,
         servable,
         gone,
     })
 }
 
 impl NativeModel {
+    /// The threads that loaded it.
+    pub fn threads(&self) -> LoadThreads {
+        self.threads
+    }
+
     /// The servable while this handle owns it.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! What the process has once: the engine, the pool, the load threads.
 
+#[cfg(target_os = "linux")]
+use std::cell::Cell;
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -33,6 +35,7 @@ struct Pools {
     threads: Option<usize>,
     max_queued: Option<usize>,
     infer: Option<Arc<Pool>>,
+    first_load: Option<Arc<Pool>>,
     load: Option<Arc<Pool>>,
 }
 
@@ -73,24 +76,86 @@ fn infer_pool() -> std::result::Result<Arc<Pool>, Error> {
     Ok(Arc::clone(pools.infer.insert(pool)))
 }
 
-/// Hands a job to the load threads. They keep the usual priority: TensorFlow starts its process-wide compute threads from
-/// whichever thread loads first, and those would inherit a lower one for good.
+/// Which threads load a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoadThreads {
+    /// Of the usual priority: for loads that start threads which stay, because those inherit it for good.
+    Usual,
+    /// Of low priority, so that requests go first.
+    Low,
+}
+
+/// Hands a job to load threads.
 ///
 /// # Errors
 /// As [`submit`].
-pub fn submit_load(job: Job) -> std::result::Result<(), Error> {
+pub fn submit_load(threads: LoadThreads, job: Job) -> std::result::Result<(), Error> {
     let pool = {
         let mut pools = POOLS.lock();
-        match &pools.load {
+        let (pool, name) = match threads {
+            LoadThreads::Usual => (&mut pools.first_load, "servable-load"),
+            LoadThreads::Low => (&mut pools.load, "servable-loads"),
+        };
+        match pool {
             Some(pool) => Arc::clone(pool),
             None => {
-                let pool = Arc::new(Pool::start("servable-load", LOAD_THREADS, MAX_QUEUED)?);
-                Arc::clone(pools.load.insert(pool))
+                let started = Arc::new(Pool::start(name, LOAD_THREADS, MAX_QUEUED)?);
+                Arc::clone(pool.insert(started))
             }
         }
     };
-    pool.submit(job)
+    match threads {
+        LoadThreads::Usual => pool.submit(job),
+        LoadThreads::Low => {
+            let Job {
+                deadline,
+                cancel,
+                run,
+            } = job;
+            let run = Box::new(move |verdict| {
+                lower_priority();
+                run(verdict);
+            });
+            pool.submit(Job {
+                deadline,
+                cancel,
+                run,
+            })
+        }
+    }
 }
+
+/// By how much nicer than the process a load thread is: whoever answers requests gets ten times its share of a busy core.
+#[cfg(target_os = "linux")]
+const LOAD_NICE: c_int = 10;
+/// The kernel knows no lower priority.
+#[cfg(target_os = "linux")]
+const NICEST: c_int = 19;
+
+/// Gives the calling thread a low priority, for good: raising it again would need a privilege.
+#[cfg(target_os = "linux")]
+fn lower_priority() {
+    unsafe extern "C" {
+        fn getpriority(which: c_int, who: u32) -> c_int;
+        fn setpriority(which: c_int, who: u32, priority: c_int) -> c_int;
+    }
+    const PRIO_PROCESS: c_int = 0;
+    thread_local! {
+        static IS_LOW: Cell<bool> = const { Cell::new(false) };
+    }
+    if IS_LOW.replace(true) {
+        return;
+    }
+    // SAFETY: reads and sets a number in the kernel; on Linux 0 is the calling thread and not its process. A refusal changes nothing.
+    unsafe {
+        let usual = getpriority(PRIO_PROCESS, 0);
+        setpriority(PRIO_PROCESS, 0, (usual + LOAD_NICE).min(NICEST))
+    };
+}
+
+/// Threads have no priority of their own elsewhere.
+#[cfg(not(target_os = "linux"))]
+fn lower_priority() {}
 
 /// Runs and loads under way in the process; `LEAVING` is added once it ends.
 static RUNNING: AtomicUsize = AtomicUsize::new(0);

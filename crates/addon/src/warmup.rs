@@ -71,7 +71,7 @@ impl NativeLoop {
             cancel,
             run,
         };
-        submit_load(job).map_err(throw)
+        submit_load(model.threads(), job).map_err(throw)
     }
 }
 

@@ -19,12 +19,17 @@ use crate::session::Session;
 use crate::signature::Signature;
 use crate::status;
 use crate::tensor::Tensor;
+use crate::wire::{Fields, Value};
 
 /// The tag of graphs made for serving.
 pub const SERVE_TAG: &str = "serve";
 
 /// Any of these makes a folder a SavedModel: binary, text, or binary in parts.
 const MODEL_FILES: &[&str] = &["saved_model.pb", "saved_model.pbtxt", "saved_model.cpb"];
+
+/// Fields of `ConfigProto`.
+const USE_PER_SESSION_THREADS: u32 = 9;
+const SESSION_INTER_OP_THREAD_POOL: u32 = 12;
 
 /// Folders deeper than this are not counted, nor links that lead round in a circle.
 const MAX_FOLDER_DEPTH: usize = 32;
@@ -37,6 +42,21 @@ pub struct LoadOptions {
     /// A serialized `tensorflow.ConfigProto`: threads, devices, memory. `None` takes TensorFlow's
     /// defaults.
     pub config: Option<Vec<u8>>,
+}
+
+impl LoadOptions {
+    /// Whether the session starts threads of its own, which inherit the priority of the thread that loads; `ConfigProto`'s
+    /// `use_per_session_threads` and `session_inter_op_thread_pool`.
+    pub fn has_own_threads(&self) -> bool {
+        let config = self.config.as_deref().unwrap_or_default();
+        Fields::new(config).any(|field| {
+            matches!(
+                field,
+                Ok((USE_PER_SESSION_THREADS, Value::Varint(1..)))
+                    | Ok((SESSION_INTER_OP_THREAD_POOL, Value::Bytes(_)))
+            )
+        })
+    }
 }
 
 impl Default for LoadOptions {
@@ -83,13 +103,18 @@ impl SavedModel {
         let session_options = SessionOptions::new(library, options.config.as_deref())?;
         let graph = Graph::new(library);
         let buffer = Buffer::new(library);
+        // The restore runs on this thread, with this thread's priority, and not on the threads that
+        // answer requests.
+        let run_options = RunOptions::inline();
+        let lent = run_options.lend();
+        let run_options = lent.as_ref().map_or(ptr::null(), ptr::from_ref);
         let raw = status::check(library, |status| {
             // SAFETY: every pointer is alive until the call returns; the graph is empty, the tag
             // array has `tag_count` strings.
             unsafe {
                 (library.api().load_session_from_saved_model)(
                     session_options.raw.as_ptr(),
-                    ptr::null(),
+                    run_options,
                     path.as_ptr(),
                     tag_pointers.as_ptr(),
                     tag_count,
