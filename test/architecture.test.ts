@@ -5,7 +5,7 @@ import { ROOT } from './support/paths.js';
 
 /** Which folders of ts/ each one may import from; files directly in ts/ that compose the others are `root`. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  api: ['codec', 'manager', 'native', 'shared'],
+  api: ['codec', 'manager', 'native', 'security', 'shared'],
   codec: ['native', 'shared'],
   manager: ['codec', 'native', 'options', 'shared'],
   native: ['shared'],
@@ -19,13 +19,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'options',
     'root',
     'runtime',
+    'security',
     'shared',
     'supervise',
   ],
   library: ['codec', 'native', 'runtime', 'shared'],
-  listeners: ['api', 'native', 'options', 'root', 'shared'],
+  listeners: ['api', 'native', 'options', 'root', 'security', 'shared'],
   options: ['codec', 'shared'],
   supervise: ['listeners', 'native', 'options', 'shared'],
+  security: ['codec', 'options', 'shared'],
   root: [
     'api',
     'cli',
@@ -36,6 +38,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'native',
     'options',
     'runtime',
+    'security',
     'shared',
     'supervise',
   ],

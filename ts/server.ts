@@ -19,15 +19,16 @@ import type { Stores } from './manager/store/stores.js';
 import { managerOptions, storeOptions, warmupOptions } from './manager-options.js';
 import { initialModels, type ServerModel } from './models.js';
 import { catalog, type ModelStatus } from './native/catalog.js';
-import { configurePool } from './native/infer-queue.js';
 import { closeFd } from './native/listener.js';
 import { type LoadedModel, loadModel } from './native/model.js';
+import { configurePool } from './native/pool.js';
 import { type RuntimeInfo, runtimeInfo } from './native/runtime.js';
 import { warmUp } from './native/warmup.js';
 import { type Options, resolveOptions } from './options/options.js';
 import { type SessionSettings, sessionSettings } from './options/session-config.js';
 import { findRuntime } from './runtime/find.js';
 import { openRuntimeAside } from './runtime-opener.js';
+import { checkSecurity, Security, shareSecurity } from './security/security.js';
 import type { Quarantine } from './supervise/quarantine.js';
 import { givenSockets, type Supervised, underSupervision } from './supervise/supervised.js';
 
@@ -115,6 +116,7 @@ class ModelServer implements Server {
   #manager: ModelManager | null = null;
   #front: Front | null = null;
   #admin: AdminListeners | null = null;
+  #security: Security | null = null;
   #poller: ConfigPoller | null = null;
   /** Reads the model config file again; null where the models come from elsewhere. */
   readonly #reread: (() => Promise<readonly ModelConfig[] | null>) | null;
@@ -173,7 +175,8 @@ class ModelServer implements Server {
 
   async #start(): Promise<void> {
     const options = this.#options;
-    for (const warning of this.#warnings) this.#logger.warn({}, warning);
+    const warnings = [...this.#warnings, ...(await checkSecurity(options))];
+    for (const warning of warnings) this.#logger.warn({}, warning);
     // First, so that a port in use is told before TensorFlow is opened.
     const sockets = await bindSockets(options, givenSockets(this.#supervised));
     this.#bound = sockets.bound;
@@ -181,7 +184,11 @@ class ModelServer implements Server {
     // Awaited below: until then a failure must not count as unhandled.
     runtime.catch(() => undefined);
     this.#quarantine = this.#supervise(runtime);
-    if (options.inferenceThreads > 0) configurePool({ threads: options.inferenceThreads });
+    configurePool({
+      ...(options.inferenceThreads > 0 ? { threads: options.inferenceThreads } : {}),
+      maxQueued: options.maxQueuedRequests,
+      maxQueueTimeMs: options.maxQueueTimeInMs,
+    });
     const configs = await initialModels(this.#given, options);
     this.#stopIfAsked();
     const session = await sessionSettings(options);
@@ -200,7 +207,7 @@ class ModelServer implements Server {
     if (this.#supervised?.inheritance.restarted) await firstOutcomes(manager);
     this.#stopIfAsked();
     this.#front = await this.#open(sockets);
-    this.#admin = await this.#openAdmin(sockets.admin, manager);
+    this.#admin = await this.#openAdmin(sockets.admin, manager, this.#security);
     const { port, restApiPort, adminPort } = options;
     this.#logger.info({ grpc: port, rest: restApiPort, admin: adminPort }, 'listening');
     await runtime;
@@ -273,16 +280,19 @@ class ModelServer implements Server {
       logger: this.#logger,
     };
     const count = workerCount(this.#options.workers);
+    const shared = shareSecurity(count);
+    const security = await Security.open({ options: this.#options, logger: this.#logger, shared });
+    this.#security = security;
     if (count === 1) {
       const { Listeners } = await import('./listeners/listeners.js');
       // The listeners own the descriptors from here on.
       this.#disown([...rest, ...grpc]);
-      const own: ListenerDependencies = { ...common, balance: null };
+      const own: ListenerDependencies = { ...common, security, balance: null };
       return Listeners.start(own);
     }
     const { Workers } = await import('./workers.js');
     const onCrash = (error: Error): void => this.#broken.reject(error);
-    const workers = await Workers.start({ ...common, count, onCrash });
+    const workers = await Workers.start({ ...common, shared, onCrash });
     // They have duplicates; one that stayed open here would take connections that nobody accepts.
     for (const fd of this.#disown([...rest, ...grpc])) closeFd(fd);
     return workers;
@@ -336,15 +346,19 @@ class ModelServer implements Server {
     this.#poller.start();
   }
 
-  async #openAdmin(on: AdminSockets, manager: ModelManager): Promise<AdminListeners | null> {
-    if (on.sockets.length === 0) return null;
+  async #openAdmin(
+    on: AdminSockets,
+    manager: ModelManager,
+    security: Security | null,
+  ): Promise<AdminListeners | null> {
+    if (on.sockets.length === 0 || security === null) return null;
     const [{ Admin }, { AdminListeners }] = await Promise.all([
       import('./api/admin/admin.js'),
       import('./listeners/admin-listeners.js'),
     ]);
     const admin = new Admin({ manager: () => manager, reread: this.#reread });
     this.#disown(on.sockets);
-    return AdminListeners.start(admin, on, this.#logger);
+    return AdminListeners.start(admin, on, this.#logger, security);
   }
 
   #requireOne(summary: LoadSummary): void {
@@ -371,6 +385,7 @@ class ModelServer implements Server {
     await this.#front?.stop({ delayMs, deadlineMs });
     await closing;
     this.#quarantine?.stop();
+    this.#security?.close();
     // Models may still be busy with what was cut off above; a moment is enough for the others.
     await this.#manager?.stop(Math.max(1000, until - performance.now()));
     this.#closeBound();

@@ -5,11 +5,13 @@ import { Balance, type ListenOn } from './listeners/acceptor.js';
 import { Listeners, type StopTimes } from './listeners/listeners.js';
 import { createLogger } from './logger.js';
 import type { Options } from './options/options.js';
+import { Security, type SharedSecurity } from './security/security.js';
 
 /** What a worker starts from. */
 export interface WorkerData {
   readonly index: number;
   readonly options: Options;
+  readonly shared: SharedSecurity;
   readonly rest: readonly ListenOn[];
   readonly grpc: readonly ListenOn[];
   /** Connections per worker. */
@@ -82,14 +84,18 @@ class MainThread {
 async function run(port: MessagePort, data: WorkerData): Promise<void> {
   const main = new MainThread(port);
   const { options } = data;
-  const logger = createLogger({ level: options.logLevel, format: options.logFormat });
+  const logger = createLogger({ level: options.logLevel, format: options.logFormat }).child({
+    worker: data.index,
+  });
+  const security = await Security.open({ options, logger, shared: data.shared });
   const listeners = await Listeners.start({
     options,
     sockets: { rest: data.rest, grpc: data.grpc },
     reload: (config) => main.ask({ kind: 'reload', config: new Uint8Array(config) }),
     demand: (name) => main.ask({ kind: 'demand', name }),
     judge: data.hasSuspects ? (suspect) => main.ask({ kind: 'judge', suspect }) : null,
-    logger: logger.child({ worker: data.index }),
+    logger,
+    security,
     balance: new Balance(data.balance, data.index),
   });
   port.on('message', (message: ToWorker) => {
@@ -98,6 +104,7 @@ async function run(port: MessagePort, data: WorkerData): Promise<void> {
       return;
     }
     void listeners.stop(message.times).finally(() => {
+      security.close();
       main.say({ kind: 'stopped' });
       // Nothing else keeps the thread alive; it is never terminated, a native run may still read its memory.
       port.close();

@@ -6,6 +6,7 @@ import type { Sockets, StopTimes } from './listeners/listeners.js';
 import type { Logger } from './logger.js';
 import { dupFd } from './native/listener.js';
 import type { Options } from './options/options.js';
+import type { SharedSecurity } from './security/security.js';
 import { type Ask, type FromWorker, type ToWorker, toFailure, type WorkerData } from './worker.js';
 
 /**
@@ -18,7 +19,8 @@ const YOUNG_GENERATION_MB = 12;
 /** What the workers need of the main thread. */
 export interface WorkersDependencies {
   readonly options: Options;
-  readonly count: number;
+  /** What the workers share, and how many they are. */
+  readonly shared: SharedSecurity;
   readonly sockets: Sockets;
   readonly reload: ReloadConfig;
   readonly demand: DemandModel;
@@ -36,11 +38,11 @@ export class Workers {
     this.#threads = threads;
   }
 
-  /** Starts `count` threads; resolves when all of them accept connections. */
+  /** Starts the threads; resolves when all of them accept connections. */
   static async start(dependencies: WorkersDependencies): Promise<Workers> {
-    const balance = new SharedArrayBuffer(4 * dependencies.count);
+    const balance = new SharedArrayBuffer(4 * dependencies.shared.workers);
     const threads = Array.from(
-      { length: dependencies.count },
+      { length: dependencies.shared.workers },
       (_, index) => new Thread(dependencies, balance, index),
     );
     await Promise.all(threads.map((thread) => thread.listening));
@@ -60,7 +62,7 @@ class Thread {
   #stopping = false;
 
   constructor(dependencies: WorkersDependencies, balance: SharedArrayBuffer, index: number) {
-    const { options, sockets, judge, onCrash } = dependencies;
+    const { options, sockets, shared, judge, onCrash } = dependencies;
     const own = (list: Sockets['rest']): Sockets['rest'] =>
       list
         // A Unix socket cannot be shared like this: the first worker serves it.
@@ -69,6 +71,7 @@ class Thread {
     const workerData: WorkerData = {
       index,
       options,
+      shared,
       rest: own(sockets.rest),
       grpc: own(sockets.grpc),
       balance,

@@ -23,7 +23,7 @@ async function begin(options: Partial<ManagerOptions> = {}): Promise<void> {
     manager: () => bench.manager,
     reread: () => rereadModelConfigFile(file),
   });
-  app = await createAdminServer({ admin, logger: silentLogger, isLocal: true });
+  app = await createAdminServer({ admin, logger: silentLogger, isLocal: true, door: null });
 }
 
 beforeEach(() => begin());

@@ -50,6 +50,8 @@ export class FakeEngine implements Engine {
   readonly seen: Seen[] = [];
   readonly cancelled: number[] = [];
   readonly bodies = new FakeBodies();
+  /** Targets whose requests are refused at the door. */
+  readonly overloaded = new Set<number>();
   targetCalls = 0;
   answer: (seen: Seen) => Answer;
   readonly #targets: Target[] = [];
@@ -90,6 +92,10 @@ export class FakeEngine implements Engine {
   cancel(ticket: number): void {
     this.cancelled.push(ticket);
     this.#running -= 1;
+  }
+
+  isOverloaded(target: number): boolean {
+    return this.overloaded.has(target);
   }
 
   inFlight(): number {

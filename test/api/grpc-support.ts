@@ -1,8 +1,10 @@
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
 import { afterEach } from 'vitest';
+import type { Door } from '../../ts/api/door.js';
 import { GrpcServer, type GrpcSettings } from '../../ts/api/grpc/server.js';
 import { Inference } from '../../ts/api/infer.js';
+import type { Admission } from '../../ts/security/admission.js';
 import { FakeEngine, fakeCatalog } from './fakes.js';
 
 export const identity = (bytes: Buffer): Buffer => bytes;
@@ -23,6 +25,8 @@ export interface Started {
 export async function start(
   options: {
     engine?: FakeEngine;
+    door?: Door | null;
+    admission?: Admission;
     catalog?: ReturnType<typeof fakeCatalog>;
     settings?: Partial<GrpcSettings>;
     reload?: (config: Buffer) => Promise<void>;
@@ -30,15 +34,18 @@ export async function start(
 ): Promise<Started> {
   const reloads: Buffer[] = [];
   const server = new GrpcServer({
-    inference: new Inference(options.engine ?? new FakeEngine()),
+    inference: new Inference(options.engine ?? new FakeEngine(), null, null, options.admission),
     catalog: options.catalog ?? fakeCatalog(),
     reload:
       options.reload ??
       (async (config) => {
         reloads.push(config);
       }),
+    door: options.door ?? null,
     settings: {
       maxMessageBytes: 1024 * 1024,
+      maxConcurrentStreams: 1000,
+      idleTimeoutMs: 0,
       channelArguments: [],
       health: true,
       reflection: true,

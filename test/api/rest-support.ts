@@ -1,9 +1,11 @@
 import { type AddressInfo, connect } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { afterEach } from 'vitest';
+import type { Door } from '../../ts/api/door.js';
 import { Inference } from '../../ts/api/infer.js';
-import { createRestServer } from '../../ts/api/rest/server.js';
+import { createRestServer, type RestTimeouts } from '../../ts/api/rest/server.js';
 import { silentLogger } from '../../ts/logger.js';
+import type { Admission } from '../../ts/security/admission.js';
 import { FakeEngine, fakeCatalog } from './fakes.js';
 
 const open: FastifyInstance[] = [];
@@ -12,13 +14,16 @@ const open: FastifyInstance[] = [];
 export async function rest(
   options: {
     engine?: FakeEngine;
+    door?: Door | null;
+    admission?: Admission;
+    timeouts?: Partial<RestTimeouts>;
     catalog?: ReturnType<typeof fakeCatalog>;
     cors?: Partial<{ enabled: boolean; origins: string[]; headers: string[] }>;
     settings?: Partial<{ timeoutMs: number; maxBytes: number; compressMinBytes: number }>;
   } = {},
 ): Promise<FastifyInstance> {
   const { app } = await createRestServer({
-    inference: new Inference(options.engine ?? new FakeEngine()),
+    inference: new Inference(options.engine ?? new FakeEngine(), null, null, options.admission),
     catalog: options.catalog ?? fakeCatalog(),
     logger: silentLogger,
     settings: {
@@ -28,6 +33,9 @@ export async function rest(
       compressMinBytes: 1000,
       ...options.settings,
     },
+    door: options.door ?? null,
+    timeouts: { headersMs: 20_000, requestMs: 300_000, idleMs: 75_000, ...options.timeouts },
+    maxHeaderBytes: 16_384,
     cors: { enabled: false, origins: ['*'], headers: ['Content-Type'], ...options.cors },
     docs: null,
   });

@@ -154,7 +154,6 @@ describe('options', () => {
       { port: 0, restApiPort: 0 },
       'every listener is off: set --port, --rest_api_port or a socket path',
     ],
-    [{ sslConfigFile: 'x' }, '--ssl_config_file: TLS is not in this version'],
     [{ grpcChannelArguments: ['x'] }, '--grpc_channel_arguments: got "x", wanted key=value'],
     [{ mixedPrecision: 'float16' }, '--mixed_precision: got "float16", wanted one of "", bfloat16'],
     [{ adminPort: 8501 }, '--admin_port is 8501 like another port: they must differ'],

@@ -2,9 +2,13 @@ import { performance } from 'node:perf_hooks';
 import { ServingError, toServingError } from '../errors.js';
 import type { Done, InferQueue, Target } from '../native/infer-queue.js';
 import type { LargeBody } from '../native/large-body.js';
+import { Admission } from '../security/admission.js';
 
 /** The native queue of one thread, as far as the protocols use it. */
-export type Engine = Pick<InferQueue, 'target' | 'openBody' | 'infer' | 'cancel' | 'inFlight'>;
+export type Engine = Pick<
+  InferQueue,
+  'target' | 'openBody' | 'infer' | 'cancel' | 'inFlight' | 'isOverloaded'
+>;
 
 /** A request's bytes. */
 export type RequestBody = Buffer | LargeBody;
@@ -45,6 +49,7 @@ const SUSPECT = /^servable suspect ([0-9a-f]{16})$/;
  * Owned by one thread. Requests that arrive in one turn of the event loop run back to back after it.
  */
 export class Inference {
+  readonly admission: Admission;
   readonly #engine: Engine;
   readonly #demand: DemandModel | null;
   readonly #judge: JudgeSuspect | null;
@@ -56,15 +61,18 @@ export class Inference {
   /**
    * @param demand where models are loaded on demand; else null, and requests for a model that is not loaded fail at once
    * @param judge where an earlier process died of one of its requests; else null
+   * @param admission counts the requests of this thread; callers count theirs in before they read a body, and out when it is answered
    */
   constructor(
     engine: Engine,
     demand: DemandModel | null = null,
     judge: JudgeSuspect | null = null,
+    admission: Admission = new Admission({ total: 0, perModel: 0 }),
   ) {
     this.#engine = engine;
     this.#demand = demand;
     this.#judge = judge;
+    this.admission = admission;
   }
 
   /** An id for what `target` names; kept by the callers per path or RPC. */
@@ -133,6 +141,11 @@ export class Inference {
     this.#waiting.delete(ticket);
     const running = waiting?.ticket ?? ticket;
     if (running !== NO_TICKET) this.#engine.cancel(running);
+  }
+
+  /** Whether a request for `target` would be refused, as far as is known before its body is read. */
+  isOverloaded(target: number): boolean {
+    return this.#engine.isOverloaded(target);
   }
 
   /** Requests that have not been answered. */

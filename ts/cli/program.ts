@@ -8,6 +8,7 @@ import { registerInspect } from './inspect.js';
 import { registerModels } from './models.js';
 import { registerPredict } from './predict.js';
 import { registerRuntime } from './runtime.js';
+import { registerToken } from './token.js';
 
 /** The whole command tree, for help, completion and every command but the server's. */
 export function makeProgram(): Command {
@@ -32,6 +33,7 @@ export function makeProgram(): Command {
   registerPredict(program);
   registerModels(program);
   registerConfig(program);
+  registerToken(program);
   registerRuntime(program);
   registerDoctor(program);
   registerCompletion(program);

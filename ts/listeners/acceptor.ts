@@ -1,5 +1,5 @@
 import { Server as NetServer, type Socket } from 'node:net';
-import { closeFd, dupFd } from '../native/listener.js';
+import { BACKLOG, closeFd, dupFd } from '../native/listener.js';
 
 /** Where a thread's server listens: a bound socket's descriptor, or a Unix socket's path. */
 export type ListenOn =
@@ -61,8 +61,9 @@ export class Acceptor {
         resolve();
       };
       // Node closes what it listens on, so it gets a duplicate and this thread keeps the descriptor.
-      if (this.#on.path === null) this.#server.listen({ fd: dupFd(this.#on.fd) }, listening);
-      else this.#server.listen({ path: this.#on.path }, listening);
+      if (this.#on.path === null) {
+        this.#server.listen({ fd: dupFd(this.#on.fd), backlog: BACKLOG }, listening);
+      } else this.#server.listen({ path: this.#on.path, backlog: BACKLOG }, listening);
     });
   }
 

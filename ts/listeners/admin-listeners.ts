@@ -1,6 +1,10 @@
+import { createServer } from 'node:net';
 import type { Admin } from '../api/admin/admin.js';
+import { Door } from '../api/door.js';
 import type { Logger } from '../logger.js';
+import type { Security } from '../security/security.js';
 import { Acceptor, type ListenOn } from './acceptor.js';
+import { handTo } from './connections.js';
 
 /** What the admin API listens on. */
 export interface AdminSockets {
@@ -27,6 +31,7 @@ export class AdminListeners {
     admin: Admin,
     { sockets, isLocal }: AdminSockets,
     logger: Logger,
+    security: Security,
   ): Promise<AdminListeners> {
     const { createAdminServer, freeSocketPath, restrictSocket } = await import(
       '../api/admin/server.js'
@@ -38,9 +43,16 @@ export class AdminListeners {
           admin,
           logger,
           isLocal: isLocal && on.path === null,
+          door: Door.of(security, logger),
         });
         if (on.path !== null) await freeSocketPath(on.path);
-        const acceptor = new Acceptor(app.server, on, null);
+        const hand = handTo(app.server);
+        const next = on.path === null ? security.secure('admin', hand) : hand;
+        const acceptor = new Acceptor(
+          createServer({ noDelay: true, allowHalfOpen: true }, next),
+          on,
+          null,
+        );
         await acceptor.listen();
         if (on.path !== null) restrictSocket(on.path);
         return { app, acceptor };

@@ -1,5 +1,6 @@
 import { createServer as createNetServer, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Door } from '../api/door.js';
 import type { ReloadConfig } from '../api/grpc/model-service.js';
 import type { GrpcServer } from '../api/grpc/server.js';
 import { type DemandModel, Inference, type JudgeSuspect } from '../api/infer.js';
@@ -8,8 +9,10 @@ import type { Logger } from '../logger.js';
 import { catalog } from '../native/catalog.js';
 import { InferQueue } from '../native/infer-queue.js';
 import type { Options } from '../options/options.js';
+import type { Security } from '../security/security.js';
 import { packageVersion } from '../version.js';
 import { Acceptor, type Balance, type ListenOn } from './acceptor.js';
+import { Connections, handTo, TOO_MANY } from './connections.js';
 
 /** What one thread listens on. */
 export interface Sockets {
@@ -27,6 +30,7 @@ export interface ListenerDependencies {
   /** Has a request tried out that may have ended an earlier process; null where there are none. */
   readonly judge: JudgeSuspect | null;
   readonly logger: Logger;
+  readonly security: Security;
   /** Shared with the other workers; null for the only one. */
   readonly balance: Balance | null;
 }
@@ -39,24 +43,25 @@ export interface StopTimes {
   readonly deadlineMs: number;
 }
 
+interface Parts {
+  readonly queue: InferQueue;
+  readonly rest: RestServer | null;
+  readonly grpc: GrpcServer | null;
+  readonly acceptors: readonly Acceptor[];
+  /** The connections of REST. */
+  readonly open: Connections;
+}
+
+/** The system notices peers that have gone without a word. */
+const ACCEPTED = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 } as const;
+
 /** The listeners of one thread: its inference queue, REST and gRPC on it, and their sockets. */
 export class Listeners {
-  readonly #queue: InferQueue;
-  readonly #rest: RestServer | null;
-  readonly #grpc: GrpcServer | null;
-  readonly #acceptors: readonly Acceptor[];
+  readonly #parts: Parts;
   #stopping: Promise<void> | null = null;
 
-  private constructor(
-    queue: InferQueue,
-    rest: RestServer | null,
-    grpc: GrpcServer | null,
-    acceptors: readonly Acceptor[],
-  ) {
-    this.#queue = queue;
-    this.#rest = rest;
-    this.#grpc = grpc;
-    this.#acceptors = acceptors;
+  private constructor(parts: Parts) {
+    this.#parts = parts;
   }
 
   /** Builds the servers and accepts connections; resolves once they do. */
@@ -65,32 +70,33 @@ export class Listeners {
     const queue = new InferQueue({
       asTensorContent: options.enableSerializationAsTensorContent,
       checkMethodName: options.enableSignatureMethodNameCheck,
+      maxJsonDepth: options.maxJsonDepth,
+      maxTensorElements: options.maxTensorElements,
     });
     const onDemand = options.modelLoading === 'on_demand';
     const inference = new Inference(
       queue,
       onDemand ? dependencies.demand : null,
       dependencies.judge,
+      dependencies.security.admission,
     );
     const [rest, grpc] = await Promise.all([
       sockets.rest.length === 0 ? null : startRest(inference, dependencies),
       sockets.grpc.length === 0 ? null : startGrpc(inference, dependencies),
     ]);
+    const { security } = dependencies;
+    const open = new Connections(security.connections, security.maxConnections, TOO_MANY);
+    const calls = new Connections(security.connections, security.maxConnections, null);
     const acceptors: Acceptor[] = [];
     if (rest !== null) {
-      // The HTTP server listens itself on the first socket and is handed the connections of the second.
-      const others = sockets.rest.slice(1);
-      acceptors.push(
-        ...sockets.rest.slice(0, 1).map((on) => new Acceptor(rest.app.server, on, balance)),
-      );
-      const hand = (socket: Socket): void => void rest.app.server.emit('connection', socket);
-      acceptors.push(...others.map((on) => acceptor(on, hand, null)));
+      const hand = handTo(rest.app.server);
+      acceptors.push(...accept('rest', sockets.rest, { hand, open, security, balance }));
     }
     if (grpc !== null) {
       const hand = (socket: Socket): void => grpc.accept(socket);
-      acceptors.push(...sockets.grpc.map((on) => acceptor(on, hand, balance)));
+      acceptors.push(...accept('grpc', sockets.grpc, { hand, open: calls, security, balance }));
     }
-    const listeners = new Listeners(queue, rest, grpc, acceptors);
+    const listeners = new Listeners({ queue, rest, grpc, acceptors, open });
     await Promise.all(acceptors.map((each) => each.listen()));
     return listeners;
   }
@@ -106,25 +112,46 @@ export class Listeners {
   }
 
   async #stop({ delayMs, deadlineMs }: StopTimes): Promise<void> {
-    this.#rest?.announceEnd();
+    const { queue, rest, grpc, acceptors, open } = this.#parts;
+    rest?.announceEnd();
     if (delayMs > 0) await delay(delayMs);
     const until = performance.now() + deadlineMs;
-    for (const each of this.#acceptors) each.stop();
+    for (const each of acceptors) each.stop();
     await Promise.all([
-      this.#rest === null ? null : stopRest(this.#rest, this.#queue, deadlineMs),
-      this.#grpc?.stop(deadlineMs),
+      rest === null ? null : stopRest(rest, () => open.open + queue.inFlight(), deadlineMs),
+      grpc?.stop(deadlineMs),
     ]);
-    await before(until, this.#queue.close());
+    await before(until, queue.close());
   }
 }
 
-function acceptor(on: ListenOn, hand: (socket: Socket) => void, balance: Balance | null): Acceptor {
-  return new Acceptor(createNetServer({ noDelay: true }, hand), on, balance);
+interface Accept {
+  /** Takes a connection that may be read. */
+  readonly hand: (socket: Socket) => void;
+  readonly open: Connections;
+  readonly security: Security;
+  readonly balance: Balance | null;
+}
+
+/** Accepts connections on every socket of a listener: counted, and on ports behind TLS where that is on. */
+function accept(
+  name: 'rest' | 'grpc',
+  sockets: readonly ListenOn[],
+  { hand, open, security, balance }: Accept,
+): Acceptor[] {
+  const secured = security.secure(name, hand);
+  return sockets.map((on) => {
+    const next = on.path === null ? secured : hand;
+    // As Node's own HTTP server: a REST client may end its side before it has its answer.
+    const options = { ...ACCEPTED, allowHalfOpen: name === 'rest' };
+    const server = createNetServer(options, (socket) => open.take(socket, next));
+    return new Acceptor(server, on, balance);
+  });
 }
 
 async function startRest(
   inference: Inference,
-  { options, logger }: ListenerDependencies,
+  { options, logger, security }: ListenerDependencies,
 ): Promise<RestServer> {
   const { createRestServer } = await import('../api/rest/server.js');
   return createRestServer({
@@ -142,21 +169,31 @@ async function startRest(
       origins: options.restApiCorsOrigins,
       headers: options.restApiCorsHeaders,
     },
+    door: Door.of(security, logger),
+    timeouts: {
+      headersMs: options.requestHeaderTimeoutSeconds * 1000,
+      requestMs: options.requestTimeoutSeconds * 1000,
+      idleMs: options.idleTimeoutSeconds * 1000,
+    },
+    maxHeaderBytes: options.maxHeaderBytes,
     docs: options.restApiEnableDocs ? packageVersion() : null,
   });
 }
 
 async function startGrpc(
   inference: Inference,
-  { options, reload }: ListenerDependencies,
+  { options, logger, reload, security }: ListenerDependencies,
 ): Promise<GrpcServer> {
   const { GrpcServer } = await import('../api/grpc/server.js');
   return new GrpcServer({
     inference,
     catalog,
     reload,
+    door: Door.of(security, logger),
     settings: {
       maxMessageBytes: options.grpcMaxMessageBytes,
+      maxConcurrentStreams: options.grpcMaxConcurrentStreams,
+      idleTimeoutMs: options.grpcIdleTimeoutSeconds * 1000,
       channelArguments: options.grpcChannelArguments,
       health: options.enableGrpcHealthcheckService,
       reflection: options.enableGrpcReflection,
@@ -166,15 +203,13 @@ async function startGrpc(
 }
 
 /** Waits for running requests; connections that only idle are closed at once. */
-async function stopRest(rest: RestServer, queue: InferQueue, deadlineMs: number): Promise<void> {
+async function stopRest(rest: RestServer, busy: () => number, deadlineMs: number): Promise<void> {
   const closed = rest.drain();
   const { server } = rest.app;
   server.closeIdleConnections();
   const idle = setInterval(() => server.closeIdleConnections(), 100);
-  const open = (): Promise<number> =>
-    new Promise((resolve) => server.getConnections((_error, count) => resolve(count ?? 0)));
   const until = performance.now() + deadlineMs;
-  while (((await open()) > 0 || queue.inFlight() > 0) && performance.now() < until) {
+  while (busy() > 0 && performance.now() < until) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   clearInterval(idle);

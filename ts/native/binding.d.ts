@@ -166,8 +166,8 @@ export interface CodecSignature {
   inputs: Array<CodecInput>
 }
 
-/** Sizes the pool; `null` keeps the default. */
-export declare function configurePool(threads?: number | undefined | null, maxQueued?: number | undefined | null): void
+/** Sizes the pool; `null` keeps the default. A longest wait of 0 is none. */
+export declare function configurePool(threads?: number | undefined | null, maxQueued?: number | undefined | null, longestWaitMs?: number | undefined | null): void
 
 /** A snapshot of the copy counters. */
 export declare function copyCounters(): CopyCounters
@@ -363,6 +363,9 @@ export interface PoolInfo {
   running: number
 }
 
+/** Whether a server's request would be refused now. */
+export declare function poolIsFull(): boolean
+
 /** What to call. */
 export interface PredictCall {
   /** The signature's name. */
@@ -383,6 +386,8 @@ export interface QueueOptions {
   checkMethodName: boolean
   /** Deepest nesting of used JSON values. */
   maxJsonDepth: number
+  /** Most elements of a tensor in a request. */
+  maxTensorElements: number
 }
 
 /** The open library, or `null`. */

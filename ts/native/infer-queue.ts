@@ -4,6 +4,7 @@ import type { NativeQueue } from './binding.js';
 import { type Completions, completions } from './completions.js';
 import { LargeBody } from './large-body.js';
 import { addon, call, nativeError } from './load.js';
+import { poolIsFull } from './pool.js';
 
 /** What a request asks for, and in which protocol. */
 export type Method =
@@ -59,23 +60,8 @@ export interface InferQueueOptions {
   checkMethodName?: boolean;
   /** Deepest nesting of JSON values that are used. Default 256. */
   maxJsonDepth?: number;
-}
-
-/** The engine's own threads, shared by every queue and by the library; fixed once the first job runs. */
-export interface PoolOptions {
-  /** Threads; default one per core. */
-  threads?: number;
-  /** Jobs that may wait; more are refused with `UNAVAILABLE`. Default 4096. */
-  maxQueued?: number;
-}
-
-/**
- * Sizes the pool of this process.
- *
- * @throws {ServingError} `FAILED_PRECONDITION` once the pool has started with other settings
- */
-export function configurePool(options: PoolOptions): void {
-  call(() => addon().configurePool(options.threads ?? null, options.maxQueued ?? null));
+  /** Most elements of a tensor in a request. Default 2^28. */
+  maxTensorElements?: number;
 }
 
 /** What the addon's `infer` returns when it is not a reply's length. */
@@ -89,6 +75,9 @@ const LATER = -100;
  * and all that JavaScript makes for each would live long enough to be moved by the garbage collector.
  */
 const BATCH = 32;
+
+/** Requests of this thread with the pool from which on it may be full. */
+const MANY_POOLED = 16;
 
 const ARENA_BYTES = 128 * 1024;
 /** Replies up to this size are written into the arena; larger ones come as a buffer of their own. */
@@ -124,6 +113,8 @@ export class InferQueue {
   readonly #waiting: Waiting[] = [];
   readonly #pooled = new Map<number, Pooled>();
   readonly #targets = new Map<string, number>();
+  /** Targets whose last request went to the pool. */
+  readonly #pooledTargets = new Set<number>();
   readonly #state = new Float64Array(1);
   #arena: Buffer;
   #arenaUsed = 0;
@@ -148,6 +139,7 @@ export class InferQueue {
           asTensorContent: options.asTensorContent ?? false,
           checkMethodName: options.checkMethodName ?? false,
           maxJsonDepth: options.maxJsonDepth ?? 256,
+          maxTensorElements: options.maxTensorElements ?? 2 ** 28,
         }),
     );
     this.#native.setState(this.#state);
@@ -228,6 +220,12 @@ export class InferQueue {
     this.#settleIdle();
   }
 
+  /** Whether too many wait for the pool; only asks where many of this thread do and the target's last request went there. */
+  isOverloaded(target: number): boolean {
+    if (this.#pooled.size < MANY_POOLED || !this.#pooledTargets.has(target)) return false;
+    return poolIsFull();
+  }
+
   /** Requests that are not answered yet. */
   inFlight(): number {
     return this.#waiting.length + this.#pooled.size;
@@ -302,6 +300,7 @@ export class InferQueue {
       return [new ServingError('INTERNAL', (error as Error).message, { cause: error }), null, 0];
     }
     if (outcome >= 0) {
+      if (this.#pooledTargets.size > 0) this.#pooledTargets.delete(request.target);
       const start = this.#arenaUsed;
       this.#arenaUsed = start + outcome;
       const reply = this.#arena.subarray(start, this.#arenaUsed);
@@ -319,6 +318,7 @@ export class InferQueue {
 
   #await(request: Waiting, job: number): void {
     const { ticket, deadlineMs, done } = request;
+    this.#pooledTargets.add(request.target);
     this.#pooled.set(ticket, { deadlineMs, done, job });
     // The body is kept until the addon says that nothing reads it: small ones were copied and are not pinned.
     const { body } = request;

@@ -18,10 +18,6 @@ export const ACCEPTED = {
   monitoring_config_file: text('Accepted', '', 'MonitoringConfig in text format', {
     later: 'the metrics page is not in this version',
   }),
-  ssl_config_file: text('Accepted', '', 'SSLConfig in text format', {
-    refused:
-      'TLS is not in this version, and serving in the clear instead would be unsafe; put a TLS proxy in front',
-  }),
   use_alts_credentials: flag('Accepted', false, 'ALTS on the gRPC port', {
     noEffect:
       'ALTS works between machines of Google Cloud only and grpc-js does not speak it; the gRPC port is not encrypted',

@@ -42,7 +42,7 @@ function print(value: unknown, indent: string): string {
 function property(name: OptionName): Record<string, unknown> {
   const spec: OptionSpec = OPTIONS[name];
   const unit = spec.kind === 'number' && spec.unit !== undefined ? ` (${spec.unit})` : '';
-  const reason = spec.noEffect ?? spec.later ?? spec.refused;
+  const reason = spec.noEffect ?? spec.later;
   const description = `${spec.doc}${unit}${reason === undefined ? '' : `; no effect: ${reason}`}`;
   return {
     ...typeOf(spec),

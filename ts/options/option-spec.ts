@@ -8,8 +8,6 @@ interface Common {
   readonly noEffect?: string;
   /** Set when the feature is not in this version: what happens instead, printed as a warning. */
   readonly later?: string;
-  /** Set when starting without the feature would be unsafe: the reason, an error as soon as the option is set. */
-  readonly refused?: string;
 }
 
 /** Headings of `servable serve --help`, in the order they are printed. */
@@ -18,6 +16,7 @@ export type Group =
   | 'Listeners'
   | 'Limits'
   | 'Reliability'
+  | 'Security'
   | 'TensorFlow'
   | 'Behaviour'
   | 'Accepted';

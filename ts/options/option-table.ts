@@ -2,6 +2,7 @@ import { ACCEPTED } from './accepted-options.js';
 import { choice, flag, int, list, type OptionSpec, text } from './option-spec.js';
 import { RECORDS } from './record-options.js';
 import { RELIABILITY } from './reliability-options.js';
+import { LIMIT_OPTIONS, SECURITY_OPTIONS } from './security-options.js';
 
 const MIB = 1024 * 1024;
 const PORT = { max: 65535 };
@@ -186,33 +187,20 @@ export const OPTIONS = {
     'time a REST inference may take; 0 or less is no limit',
     { min: -1, unit: 'ms' },
   ),
-  max_body_bytes: int('Limits', 256 * MIB, 'largest REST body, also after expansion', {
-    min: 1,
-    max: 2 ** 32,
-    unit: 'bytes',
-  }),
-  max_body_expansion: int(
-    'Limits',
-    200,
-    'largest ratio of a gzip body above 16 MiB to its compressed size',
-    { min: 1 },
-  ),
   rest_api_compress_min_bytes: int(
     'Limits',
     16_384,
     'smallest REST answer compressed for clients that ask; 0 never compresses',
     { unit: 'bytes' },
   ),
-  grpc_max_message_bytes: int('Limits', 256 * MIB, 'largest gRPC message', {
-    min: 1,
-    unit: 'bytes',
-  }),
+  ...LIMIT_OPTIONS,
   drain_timeout_seconds: int('Limits', 20, 'time requests get to finish when the server stops', {
     max: 86_400,
     unit: 's',
   }),
 
   ...RELIABILITY,
+  ...SECURITY_OPTIONS,
 
   tensorflow_library: text(
     'TensorFlow',

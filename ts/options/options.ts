@@ -67,9 +67,6 @@ export function resolveOptions(given: Partial<Options>): ResolvedOptions {
     const active = spec.kind === 'boolean' ? value === true : value !== spec.default;
     if (spec.noEffect !== undefined) warnings.push(`--${name} has no effect: ${spec.noEffect}`);
     if (spec.later !== undefined && active) warnings.push(`--${name} is ignored: ${spec.later}`);
-    if (spec.refused !== undefined && active) {
-      throw new ServingError('INVALID_ARGUMENT', `--${name}: ${spec.refused}`);
-    }
   }
   const options = Object.freeze(values) as unknown as Options;
   checkTogether(options);

@@ -25,7 +25,7 @@ const MAX_QUEUED: usize = 4096;
 
 /// A request that would wait longer for the pool is refused: its client can then still ask another server, and what waits is
 /// worked off soon after a burst.
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
+const LONGEST_WAIT_MS: u32 = 2000;
 
 /// Threads that load models. Loads mostly wait for the disk or for TensorFlow's own threads.
 const LOAD_THREADS: usize = 4;
@@ -34,6 +34,7 @@ const LOAD_THREADS: usize = 4;
 struct Pools {
     threads: Option<usize>,
     max_queued: Option<usize>,
+    longest_wait_ms: Option<u32>,
     infer: Option<Arc<Pool>>,
     first_load: Option<Arc<Pool>>,
     load: Option<Arc<Pool>>,
@@ -64,16 +65,16 @@ pub fn submit_patiently(job: Job) -> std::result::Result<(), Error> {
 /// The inference pool, which is started by the first job.
 fn infer_pool() -> std::result::Result<Arc<Pool>, Error> {
     let mut pools = POOLS.lock();
-    let (threads, capacity) = (
-        pools.threads.unwrap_or_else(cores),
-        pools.max_queued.unwrap_or(MAX_QUEUED),
-    );
     if let Some(pool) = &pools.infer {
         return Ok(Arc::clone(pool));
     }
-    let pool = Pool::start("servable-infer", threads, capacity)?;
-    let pool = Arc::new(pool.with_longest_wait(LONGEST_WAIT));
-    Ok(Arc::clone(pools.infer.insert(pool)))
+    let (threads, capacity, longest_wait_ms) =
+        in_force((pools.threads, pools.max_queued, pools.longest_wait_ms));
+    let mut pool = Pool::start("servable-infer", threads, capacity)?;
+    if longest_wait_ms > 0 {
+        pool = pool.with_longest_wait(Duration::from_millis(u64::from(longest_wait_ms)));
+    }
+    Ok(Arc::clone(pools.infer.insert(Arc::new(pool))))
 }
 
 /// Which threads load a model.
@@ -203,20 +204,43 @@ pub fn leaving(code: i32) {
     }
 }
 
-/// Sizes the pool; `null` keeps the default.
+/// The settings of the pool with the defaults filled in.
+fn in_force(
+    (threads, max_queued, longest_wait_ms): (Option<usize>, Option<usize>, Option<u32>),
+) -> (usize, usize, u32) {
+    (
+        threads.unwrap_or_else(cores),
+        max_queued.unwrap_or(MAX_QUEUED),
+        longest_wait_ms.unwrap_or(LONGEST_WAIT_MS),
+    )
+}
+
+/// Sizes the pool; `null` keeps the default. A longest wait of 0 is none.
 #[napi(catch_unwind)]
-pub fn configure_pool(threads: Option<u32>, max_queued: Option<u32>) -> Result<()> {
+pub fn configure_pool(
+    threads: Option<u32>,
+    max_queued: Option<u32>,
+    longest_wait_ms: Option<u32>,
+) -> Result<()> {
     let mut pools = POOLS.lock();
     let size = |value: Option<u32>| value.map(|value| (value as usize).max(1));
-    let (threads, max_queued) = (size(threads), size(max_queued));
-    if pools.infer.is_some() && (threads, max_queued) != (pools.threads, pools.max_queued) {
+    let wanted = (size(threads), size(max_queued), longest_wait_ms);
+    let current = (pools.threads, pools.max_queued, pools.longest_wait_ms);
+    if pools.infer.is_some() && in_force(wanted) != in_force(current) {
         return Err(throw(Error::new(
             Code::FailedPrecondition,
             "the inference pool has started: configure it before the first request",
         )));
     }
-    (pools.threads, pools.max_queued) = (threads, max_queued);
+    (pools.threads, pools.max_queued, pools.longest_wait_ms) = wanted;
     Ok(())
+}
+
+/// Whether a server's request would be refused now.
+#[napi(catch_unwind)]
+pub fn pool_is_full() -> bool {
+    let pools = POOLS.lock();
+    pools.infer.as_ref().is_some_and(|pool| pool.is_full())
 }
 
 /// What the pool is doing.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use napi::Env;
 use napi::bindgen_prelude::{BigInt, Buffer, BufferSlice, Float64Array};
 use napi_derive::napi;
-use servable_codec::{Code, Error, JsonLimits};
+use servable_codec::{Code, Error, JsonLimits, TensorLimits};
 use servable_engine::bodies::Bodies;
 use servable_engine::schedule::pool::{Job, Verdict};
 use servable_engine::schedule::tick::Turn;
@@ -44,6 +44,8 @@ pub struct QueueOptions {
     pub check_method_name: bool,
     /// Deepest nesting of used JSON values.
     pub max_json_depth: u32,
+    /// Most elements of a tensor in a request.
+    pub max_tensor_elements: u32,
 }
 
 /// One event loop's queue.
@@ -74,11 +76,14 @@ impl NativeQueue {
         let settings = Settings {
             json: JsonLimits {
                 max_depth: options.max_json_depth as usize,
-                ..JsonLimits::default()
+                max_elements: options.max_tensor_elements as usize,
+            },
+            tensor: TensorLimits {
+                max_elements: u64::from(options.max_tensor_elements),
+                ..TensorLimits::default()
             },
             as_tensor_content: options.as_tensor_content,
             check_method_name: options.check_method_name,
-            ..Settings::default()
         };
         Self {
             outbox: Arc::clone(&event_loop.outbox),

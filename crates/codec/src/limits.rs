@@ -24,11 +24,24 @@ impl Default for JsonLimits {
 pub struct TensorLimits {
     /// The most bytes one tensor may take in memory; an element of a string tensor counts as 24, TensorFlow's handle.
     pub max_bytes: u64,
+    /// The most elements of one tensor.
+    pub max_elements: u64,
+}
+
+impl TensorLimits {
+    /// The most bytes of a tensor whose elements take `element_bytes` each.
+    pub fn bytes_of(&self, element_bytes: u64) -> u64 {
+        self.max_bytes
+            .min(self.max_elements.saturating_mul(element_bytes))
+    }
 }
 
 impl Default for TensorLimits {
     fn default() -> Self {
-        TensorLimits { max_bytes: 1 << 31 }
+        TensorLimits {
+            max_bytes: 1 << 31,
+            max_elements: 1 << 31,
+        }
     }
 }
 

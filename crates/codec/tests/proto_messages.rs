@@ -7,7 +7,10 @@ use servable_codec::proto::{ModelSpec, Version, inference, predict, session_run,
 use servable_codec::{Classifications, DType, Strings, TensorLimits};
 use support::message::{Message, shape};
 
-const LIMITS: TensorLimits = TensorLimits { max_bytes: 1 << 26 };
+const LIMITS: TensorLimits = TensorLimits {
+    max_bytes: 1 << 26,
+    max_elements: u64::MAX,
+};
 
 fn sample_request() -> Vec<u8> {
     let x = Message::default()

@@ -10,7 +10,10 @@ use servable_codec::{
 };
 use support::raw;
 
-const LIMITS: TensorLimits = TensorLimits { max_bytes: 1 << 16 };
+const LIMITS: TensorLimits = TensorLimits {
+    max_bytes: 1 << 16,
+    max_elements: u64::MAX,
+};
 
 fn signature(dtype: DType, shape: Option<&[i64]>) -> SignatureSpec {
     let mut spec = support::signature(&[("x", dtype)]);

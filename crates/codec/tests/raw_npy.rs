@@ -10,7 +10,10 @@ use servable_codec::{
 };
 use support::{raw, signature};
 
-const LIMITS: TensorLimits = TensorLimits { max_bytes: 1 << 20 };
+const LIMITS: TensorLimits = TensorLimits {
+    max_bytes: 1 << 20,
+    max_elements: u64::MAX,
+};
 
 /// The types NumPy has, as it spells them on a little-endian machine.
 const TYPES: [(&str, DType); 14] = [

@@ -12,7 +12,10 @@ use servable_codec::{
 use support::message::{Message, shape};
 use support::{bytes_of, cases, dtype, f64_of, i128_of, push_value, raw, same};
 
-const LIMITS: TensorLimits = TensorLimits { max_bytes: 1 << 26 };
+const LIMITS: TensorLimits = TensorLimits {
+    max_bytes: 1 << 26,
+    max_elements: u64::MAX,
+};
 
 fn decode(bytes: &[u8]) -> servable_codec::Result<DecodedTensor<'_>> {
     tensor::decode("x", bytes, &LIMITS)
@@ -149,7 +152,10 @@ fn a_few_bytes_that_declare_a_huge_tensor_are_refused() {
     );
     assert!(decode(&one(&[1; 255]).0).is_err());
     assert!(decode(&one(&[1; 254]).0).is_ok());
-    let small = TensorLimits { max_bytes: 16 };
+    let small = TensorLimits {
+        max_bytes: 16,
+        max_elements: u64::MAX,
+    };
     let content = Message::default()
         .number(1, 1)
         .message(2, &shape(&[5]))

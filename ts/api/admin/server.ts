@@ -3,6 +3,9 @@ import { connect } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { ServingError, toServingError } from '../../errors.js';
 import type { Logger } from '../../logger.js';
+import { challenge } from '../../security/identity.js';
+import type { Door } from '../door.js';
+import { callerOf } from '../rest/door.js';
 import type { Admin, Document } from './admin.js';
 
 /** What the admin server is made of. */
@@ -11,6 +14,8 @@ export interface AdminServerDependencies {
   readonly logger: Logger;
   /** Only this machine can reach it: requests that name another host come from a web page that was rebound to here. */
   readonly isLocal: boolean;
+  /** Asks for credentials with the scope `admin`; null where none are needed. */
+  readonly door: Door | null;
 }
 
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
@@ -22,6 +27,7 @@ export async function createAdminServer({
   admin,
   logger,
   isLocal,
+  door,
 }: AdminServerDependencies): Promise<FastifyInstance> {
   const app = fastify({ logger: false, bodyLimit: MAX_BODY_BYTES, forceCloseConnections: true });
   app.removeAllContentTypeParsers();
@@ -35,6 +41,7 @@ export async function createAdminServer({
     }
   });
   app.addHook('onRequest', async (request) => refuseWebPages(request, isLocal));
+  if (door !== null) app.addHook('onRequest', (request, reply) => askAdmin(door, request, reply));
   app.setErrorHandler((thrown, request, reply) => sendFailure(thrown, request, reply, logger));
   app.setNotFoundHandler((request) => {
     throw new ServingError('NOT_FOUND', `no such page: ${request.method} ${request.url}`);
@@ -137,6 +144,16 @@ function refuseWebPages(request: FastifyRequest, isLocal: boolean): void {
   }
   if (isLocal && host !== undefined && host !== '' && !LOCAL_HOST.test(host)) {
     throw new ServingError('PERMISSION_DENIED', `host ${host}: wanted localhost`);
+  }
+}
+
+async function askAdmin(door: Door, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const caller = callerOf(request.raw, false);
+  try {
+    door.authorize(await door.identify(caller), 'admin', null, caller);
+  } catch (error) {
+    if (error instanceof ServingError) reply.header('www-authenticate', challenge(error));
+    throw error;
   }
 }
 

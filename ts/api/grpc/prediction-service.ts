@@ -1,7 +1,9 @@
 import { ServingError } from '../../errors.js';
 import type { Method } from '../../native/infer-queue.js';
+import type { Admission, ModelGate } from '../../security/admission.js';
 import { deadlineIn, type Inference } from '../infer.js';
 import type { CatalogReader } from '../model-status.js';
+import { modelNames, type SpecDepth } from './model-names.js';
 import {
   type BidiStream,
   missingModelSpec,
@@ -40,26 +42,42 @@ export function predictionService(inference: Inference, catalog: CatalogReader):
 /** A handler that runs the request's bytes. The ModelSpec in them decides the model. */
 export function infer(inference: Inference, method: Method): Unary {
   const target = inference.target({ method, name: '', version: null, label: null });
+  const { admission } = inference;
+  const depth = method === 'grpc.multiInference' ? 2 : 1;
   return (call, callback) => {
+    const gate = admission.isPerModel ? gateOf(admission, call.request, depth) : null;
+    const refusal = admission.enter(gate);
+    if (refusal !== null) {
+      callback(toStatus(refusal));
+      return;
+    }
     let waiting = true;
     const deadline = toDeadlineMs(call.getDeadline());
     const ticket = inference.run(target, call.request, deadline, (failure, reply) => {
       // After a cancellation nobody listens.
       if (!waiting) return;
       waiting = false;
+      admission.leave(gate);
       if (failure === null) callback(null, reply);
       else callback(toStatus(failure));
     });
     call.on('cancelled', () => {
       if (!waiting) return;
       waiting = false;
+      admission.leave(gate);
       inference.cancel(ticket);
     });
   };
 }
 
+/** The counter of the model that a request names first. */
+function gateOf(admission: Admission, request: Buffer, depth: SpecDepth): ModelGate {
+  return admission.gate(modelNames(request, depth)?.[0] ?? '');
+}
+
 /** Answers every request of the stream as Predict would, in their order; the first failure ends the stream. */
 function predictStreamed(inference: Inference): BidiStream {
+  const { admission } = inference;
   const target = inference.target({
     method: 'grpc.predict',
     name: '',
@@ -68,6 +86,7 @@ function predictStreamed(inference: Inference): BidiStream {
   });
   return (call) => {
     let ticket = 0;
+    let leave = (): void => undefined;
     let running = false;
     let ended = false;
     let cancelled = false;
@@ -77,14 +96,23 @@ function predictStreamed(inference: Inference): BidiStream {
     call.on('data', (request: Buffer) => {
       // One at a time keeps the answers in order, and the client from filling the memory.
       call.pause();
+      const gate = admission.isPerModel ? gateOf(admission, request, 1) : null;
+      const refusal = admission.enter(gate);
+      if (refusal !== null) {
+        cancelled = true;
+        call.emit('error', toStatus(refusal));
+        return;
+      }
       running = true;
+      leave = () => admission.leave(gate);
       ticket = inference.run(
         target,
         request,
         toDeadlineMs(call.getDeadline()),
         (failure, reply) => {
-          running = false;
           if (cancelled) return;
+          running = false;
+          leave();
           if (failure !== null) {
             cancelled = true;
             call.emit('error', toStatus(failure));
@@ -101,7 +129,10 @@ function predictStreamed(inference: Inference): BidiStream {
     });
     call.on('cancelled', () => {
       cancelled = true;
-      if (running) inference.cancel(ticket);
+      if (!running) return;
+      running = false;
+      leave();
+      inference.cancel(ticket);
     });
   };
 }

@@ -1,13 +1,15 @@
 import { performance } from 'node:perf_hooks';
-import type {
-  handleBidiStreamingCall,
-  handleServerStreamingCall,
-  handleUnaryCall,
-  MethodDefinition,
-  ServiceDefinition,
-  UntypedServiceImplementation,
+import {
+  type handleBidiStreamingCall,
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  Metadata,
+  type MethodDefinition,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { ServingError, toServingError } from '../../errors.js';
+import { OverloadError } from '../../security/admission.js';
 
 /** A handler of one RPC: raw bytes in and out. */
 export type Unary = handleUnaryCall<Buffer, Buffer>;
@@ -68,10 +70,27 @@ export function unary(respond: (request: Buffer) => Promise<Buffer>): Unary {
 }
 
 const MAX_DETAILS = 1024;
+/** When a client may come again where nothing better is known. */
+const RETRY_MS = 1000;
 
-/** The gRPC status of an error. The text is cut at 1024 bytes, as TensorFlow Serving does. */
-export function toStatus(error: ServingError): { code: number; details: string } {
-  return { code: error.number, details: cut(error.message) };
+/** A status to send. */
+export interface Status {
+  readonly code: number;
+  readonly details: string;
+  readonly metadata?: Metadata;
+}
+
+/**
+ * The gRPC status of an error. The text is cut at 1024 bytes, as TensorFlow Serving does; what the server refuses because it has too much
+ * to do says when to come again.
+ */
+export function toStatus(error: ServingError): Status {
+  const status = { code: error.number, details: cut(error.message) };
+  if (error.code !== 'UNAVAILABLE' && error.code !== 'RESOURCE_EXHAUSTED') return status;
+  const waitMs = error instanceof OverloadError ? error.retryAfterMs : RETRY_MS;
+  const metadata = new Metadata();
+  metadata.set('grpc-retry-pushback-ms', String(waitMs));
+  return { ...status, metadata };
 }
 
 function cut(text: string): string {

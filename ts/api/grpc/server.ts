@@ -5,8 +5,10 @@ import {
   ServerCredentials,
   type ServerOptions,
 } from '@grpc/grpc-js';
+import type { Door } from '../door.js';
 import type { Inference } from '../infer.js';
 import type { CatalogReader } from '../model-status.js';
+import { doorInterceptor } from './door.js';
 import { healthService } from './health.js';
 import { modelService, type ReloadConfig } from './model-service.js';
 import { predictionService } from './prediction-service.js';
@@ -19,12 +21,18 @@ export interface GrpcDependencies {
   readonly inference: Inference;
   readonly catalog: CatalogReader;
   readonly reload: ReloadConfig;
+  /** Null where everybody may call everything. */
+  readonly door: Door | null;
   readonly settings: GrpcSettings;
 }
 
 /** Settings of the gRPC server. */
 export interface GrpcSettings {
   readonly maxMessageBytes: number;
+  /** Calls under way on one connection. */
+  readonly maxConcurrentStreams: number;
+  /** Time a connection may stay without a call; 0 is no limit. */
+  readonly idleTimeoutMs: number;
   /** `key=value`; numbers where the value is one. */
   readonly channelArguments: readonly string[];
   readonly health: boolean;
@@ -32,16 +40,13 @@ export interface GrpcSettings {
   readonly session: boolean;
 }
 
-/** Calls a connection may have open at once; `grpc.max_concurrent_streams` among the channel arguments changes it. */
-const MAX_CONCURRENT_STREAMS = 1000;
-
 /** A gRPC server without a port: it takes the connections it is given. */
 export class GrpcServer {
   readonly #server: Server;
   readonly #injector: ConnectionInjector;
 
   constructor(dependencies: GrpcDependencies) {
-    this.#server = new Server(serverOptions(dependencies.settings));
+    this.#server = new Server(serverOptions(dependencies));
     for (const service of services(dependencies)) {
       this.#server.addService(serviceDefinition(service), serviceHandlers(service));
     }
@@ -82,23 +87,26 @@ function services(dependencies: GrpcDependencies): readonly Service[] {
   return list;
 }
 
-function serverOptions(settings: GrpcSettings): ServerOptions {
+function serverOptions({ settings, door }: GrpcDependencies): ServerOptions {
   const options: Record<string, string | number> = {
     'grpc.max_receive_message_length': settings.maxMessageBytes,
     'grpc.max_send_message_length': settings.maxMessageBytes,
     // Statistics of every call that nothing reads.
     'grpc.enable_channelz': 0,
     // Each open stream costs 8 kB, and without a limit one connection may open as many as it likes; clients queue above it.
-    'grpc.max_concurrent_streams': MAX_CONCURRENT_STREAMS,
+    'grpc.max_concurrent_streams': settings.maxConcurrentStreams,
     // Node stops to read after a connection error of HTTP/2 and never closes the socket; a ping without an answer does. It also
     // finds clients whose machine is gone.
     'grpc.keepalive_time_ms': 20_000,
     'grpc.keepalive_timeout_ms': 10_000,
+    ...(settings.idleTimeoutMs > 0
+      ? { 'grpc.max_connection_idle_ms': settings.idleTimeoutMs }
+      : {}),
   };
   for (const argument of settings.channelArguments) {
     const [key = '', ...rest] = argument.split('=');
     const value = rest.join('=');
     options[key.trim()] = /^-?\d+$/.test(value) ? Number(value) : value;
   }
-  return options;
+  return door === null ? options : { ...options, interceptors: [doorInterceptor(door)] };
 }

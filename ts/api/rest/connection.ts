@@ -23,6 +23,19 @@ export function allowHalfOpen(server: Server): void {
   });
 }
 
+/** The ticket of the request that a connection waits for, so that one listener a connection serves all its requests; 0 for none. */
+export const WAITING = Symbol('ticket');
+
+/**
+ * Ends connections on which nothing has moved for a time: clients that read no answer, or send no body. One that waits for its answer
+ * may wait on.
+ */
+export function endStalled(server: Server, idleMs: number): void {
+  server.setTimeout(idleMs, (socket: Socket & { [WAITING]?: number }) => {
+    if ((socket[WAITING] ?? 0) === 0 || socket.writableLength > 0) socket.destroy();
+  });
+}
+
 /**
  * Closes the connection after the answer without losing it: what the client still sends is read and dropped for a while.
  *

@@ -2,10 +2,12 @@ import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { NonFinite, Target } from '../../native/infer-queue.js';
 import { LargeBody } from '../../native/large-body.js';
+import { type ModelGate, overloaded } from '../../security/admission.js';
 import { deadlineIn, type Inference, type RequestBody } from '../infer.js';
 import { type BodyFailure, type BodyLimits, type OpenBody, readBody } from './body.js';
 import { type PredictForm, replyType } from './body-form.js';
-import { closeAfterAnswer } from './connection.js';
+import { closeAfterAnswer, WAITING } from './connection.js';
+import { sendRefused } from './door.js';
 import { type ReplySettings, sendBody, sendError, sendErrorText } from './reply.js';
 import type { Choice, Verb } from './route.js';
 
@@ -21,13 +23,21 @@ export interface RestTarget {
   readonly id: number;
   /** Content type of a reply that is no error. */
   readonly replyType: string;
+  /** The model in the path. */
+  readonly model: string;
+  /** Counts the model's requests. */
+  readonly gate: ModelGate;
 }
 
-/** The ticket of the request that a connection waits for, so that one listener a connection serves all its requests. */
-const WAITING = Symbol('ticket');
 /** Its body, where that is a large one. */
 const LARGE = Symbol('large body');
-type WaitingSocket = Socket & { [WAITING]?: number; [LARGE]?: LargeBody | null };
+/** What counts it. */
+const GATE = Symbol('gate');
+type WaitingSocket = Socket & {
+  [WAITING]?: number;
+  [LARGE]?: LargeBody | null;
+  [GATE]?: ModelGate;
+};
 
 /** Answers `:predict`, `:classify` and `:regress`. */
 export class RestInference {
@@ -45,7 +55,12 @@ export class RestInference {
   /** The engine's number for what a path names. */
   target(verb: Verb, choice: Choice, nonFinite: NonFinite, form: PredictForm): RestTarget {
     const target: Target = { method: `rest.${verb}`, ...choice, nonFinite, ...form };
-    return { id: this.#inference.target(target), replyType: replyType(form) };
+    return {
+      id: this.#inference.target(target),
+      replyType: replyType(form),
+      model: choice.name,
+      gate: this.#inference.admission.gate(choice.name),
+    };
   }
 
   /** From now on answers tell their connection to close. */
@@ -53,24 +68,39 @@ export class RestInference {
     this.#isDraining = true;
   }
 
-  /** Reads the body, runs it and replies. Returns at once. */
+  /** Reads the body, runs it and replies; refuses it before that where there is too much to do. Returns at once. */
   answer(target: RestTarget, request: FastifyRequest, reply: FastifyReply): void {
+    const { admission } = this.#inference;
+    const refusal = this.#inference.isOverloaded(target.id)
+      ? overloaded('too many requests wait for an inference thread')
+      : admission.enter(target.gate);
+    if (refusal !== null) {
+      sendRefused(request, reply, refusal);
+      return;
+    }
     readBody(request.raw, this.#settings, this.#openBody, (failure, body) => {
-      if (body === null) sendBodyFailure(request, reply, failure);
-      else this.#run(target, body, request, reply);
+      if (body !== null) {
+        this.#run(target, body, request, reply);
+        return;
+      }
+      admission.leave(target.gate);
+      sendBodyFailure(request, reply, failure);
     });
   }
 
   #run(target: RestTarget, body: RequestBody, request: FastifyRequest, reply: FastifyReply): void {
     const socket = request.raw.socket as WaitingSocket;
     const large = body instanceof LargeBody ? body : null;
+    const { admission } = this.#inference;
     if (socket.destroyed) {
       large?.close();
+      admission.leave(target.gate);
       return;
     }
     const deadline = deadlineIn(this.#settings.timeoutMs);
     const ticket = this.#inference.run(target.id, body, deadline, (failure, bytes, version) => {
       socket[WAITING] = 0;
+      admission.leave(target.gate);
       if (large !== null) letGo(socket, large);
       if (failure === null || version !== 0)
         reply.header('x-servable-model-version', String(version));
@@ -80,11 +110,14 @@ export class RestInference {
     });
     if (socket[WAITING] === undefined) {
       socket.once?.('close', () => {
-        this.#inference.cancel(socket[WAITING] ?? 0);
+        const waiting = socket[WAITING] ?? 0;
+        this.#inference.cancel(waiting);
+        if (waiting !== 0) admission.leave(socket[GATE] ?? null);
         socket[LARGE]?.close();
       });
     }
     socket[WAITING] = ticket;
+    socket[GATE] = target.gate;
     if (large !== null) socket[LARGE] = large;
   }
 }

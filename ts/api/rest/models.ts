@@ -41,7 +41,7 @@ export async function answerMetadata(
 
 /** Answers `GET /v1/models`: every model with its versions, their states, its labels, and what is wrong with its base path. */
 export function answerModels(
-  catalog: CatalogReader,
+  catalog: Pick<CatalogReader, 'list' | 'source'>,
   request: FastifyRequest,
   reply: FastifyReply,
   settings: ReplySettings,
@@ -63,7 +63,10 @@ export function answerModels(
 }
 
 /** What is wrong with a model's base path, as a status; nothing while it is fine. */
-function baseError(catalog: CatalogReader, name: string): { base_path_status?: object } {
+function baseError(
+  catalog: Pick<CatalogReader, 'source'>,
+  name: string,
+): { base_path_status?: object } {
   const source = catalog.source(name);
   if (source === null || source.code === 0) return {};
   const { code, message } = source;

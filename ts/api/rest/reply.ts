@@ -1,6 +1,7 @@
 import { brotliCompress, constants, gzip } from 'node:zlib';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ServingError } from '../../errors.js';
+import { OverloadError } from '../../security/admission.js';
 
 /** What answers need to know besides their content. */
 export interface ReplySettings {
@@ -9,6 +10,8 @@ export interface ReplySettings {
 }
 
 const JSON_TYPE = 'application/json';
+/** When a client may come again where nothing better is known. */
+const RETRY_SECONDS = '1';
 
 /** Sends a JSON document. */
 export function sendJson(
@@ -40,8 +43,14 @@ export function sendBody(
   else compress(reply, body, coding);
 }
 
-/** Sends an error as TensorFlow Serving does: `{\n    "error": "…"\n}`, no newline at the end. */
+/**
+ * Sends an error as TensorFlow Serving does: `{\n    "error": "…"\n}`, no newline at the end. What is refused because there is too much to
+ * do says when to come again.
+ */
 export function sendError(reply: FastifyReply, error: ServingError): void {
+  if (error instanceof OverloadError) {
+    reply.header('retry-after', String(Math.ceil(error.retryAfterMs / 1000)));
+  }
   sendErrorText(reply, error.httpStatus, error.message);
 }
 
@@ -49,6 +58,9 @@ export function sendError(reply: FastifyReply, error: ServingError): void {
 export function sendErrorText(reply: FastifyReply, status: number, message: string): void {
   reply.statusCode = status;
   reply.header('content-type', JSON_TYPE);
+  if ((status === 503 || status === 429) && !reply.hasHeader('retry-after')) {
+    reply.header('retry-after', RETRY_SECONDS);
+  }
   reply.send(Buffer.from(errorDocument(message)));
 }
 

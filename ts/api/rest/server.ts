@@ -4,19 +4,23 @@ import type { Socket } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { ServingError, toServingError } from '../../errors.js';
 import type { Logger } from '../../logger.js';
+import type { ModelStatus } from '../../native/catalog.js';
 import type { NonFinite } from '../../native/infer-queue.js';
+import type { Identity } from '../../security/identity.js';
+import type { Door } from '../door.js';
 import { deadlineIn, type Inference } from '../infer.js';
 import type { CatalogReader } from '../model-status.js';
 import { bodyType, JSON_FORM, predictForm } from './body-form.js';
-import { allowHalfOpen } from './connection.js';
+import { allowHalfOpen, endStalled } from './connection.js';
 import { addCors, answerPreflight, type CorsSettings } from './cors.js';
 import { addDocs } from './docs.js';
+import { RestDoor } from './door.js';
 import { addHealth } from './health.js';
 import { type InferenceSettings, RestInference, type RestTarget } from './inference.js';
 import { addMetrics } from './metrics.js';
 import { answerMetadata, answerModels, answerStatus } from './models.js';
 import { errorDocument, sendError, sendErrorText } from './reply.js';
-import { matchRoute } from './route.js';
+import { matchRoute, type Route } from './route.js';
 
 /** What the REST server is made of; it constructs none of it. */
 export interface RestDependencies {
@@ -25,8 +29,23 @@ export interface RestDependencies {
   readonly logger: Logger;
   readonly settings: InferenceSettings;
   readonly cors: CorsSettings;
+  /** Null where everybody may ask everything. */
+  readonly door: Door | null;
+  readonly timeouts: RestTimeouts;
+  /** Largest headers of a request in bytes. */
+  readonly maxHeaderBytes: number;
   /** The server's version as `/openapi.json` and `/docs` show it; null leaves both pages out. */
   readonly docs: string | null;
+}
+
+/** Times clients get, in milliseconds. */
+export interface RestTimeouts {
+  /** For the headers of a request. */
+  readonly headersMs: number;
+  /** For a whole request. */
+  readonly requestMs: number;
+  /** Between requests, and without a byte either way. */
+  readonly idleMs: number;
 }
 
 /** Paths kept with their target; a client that invents paths only makes the map start over. */
@@ -36,6 +55,8 @@ const BODY_METHODS = ['POST', 'PUT', 'PATCH', 'DELETE'];
 /** Accept headers that change the answer. */
 const NEEDS_ACCEPT = /nonfinite|npy/i;
 const V1 = /^\/v1\//i;
+
+type ReadRoute = Extract<Route, { kind: 'status' | 'metadata' | 'models' }>;
 
 /** A REST server without a port. */
 export interface RestServer {
@@ -49,13 +70,21 @@ export interface RestServer {
 
 /** Makes the REST server. */
 export async function createRestServer(dependencies: RestDependencies): Promise<RestServer> {
-  const rest = new Rest(dependencies);
+  const { timeouts, door } = dependencies;
+  const restDoor = door === null ? null : new RestDoor(door);
+  const rest = new Rest(dependencies, restDoor);
   const app = fastify({
     logger: false,
     exposeHeadRoutes: false,
     genReqId: requestId,
     requestIdHeader: false,
-    requestTimeout: 300_000,
+    requestTimeout: timeouts.requestMs,
+    keepAliveTimeout: timeouts.idleMs,
+    http: {
+      headersTimeout: Math.min(timeouts.headersMs, timeouts.requestMs),
+      connectionsCheckingInterval: Math.min(5000, timeouts.headersMs),
+      maxHeaderSize: dependencies.maxHeaderBytes,
+    },
     return503OnClosing: false,
     routerOptions: { caseSensitive: false },
     // Only a path that is no valid percent-encoding comes here; the reference takes it literally.
@@ -70,6 +99,10 @@ export async function createRestServer(dependencies: RestDependencies): Promise<
     app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
   }
   addCors(app, dependencies.cors);
+  // Everything under /v1/ is looked at where its model is known.
+  restDoor?.guard(app, 'metadata', ({ raw, method, is404 }) => {
+    return !is404 && method !== 'OPTIONS' && !V1.test(raw.url ?? '');
+  });
   addHealth(app, dependencies.catalog);
   addMetrics(app, () => dependencies.catalog.counters());
   if (dependencies.docs !== null) addDocs(app, dependencies.catalog, dependencies.docs);
@@ -79,6 +112,7 @@ export async function createRestServer(dependencies: RestDependencies): Promise<
     sendUnexpected(error, request, reply, dependencies.logger);
   });
   allowHalfOpen(app.server);
+  endStalled(app.server, timeouts.idleMs);
   app.server.on('connect', (_request: IncomingMessage, socket: Socket) => {
     socket.end(rawAnswer(501, 'text/html', htmlPage('501 Not Implemented', 'Not Implemented')));
   });
@@ -98,11 +132,13 @@ export async function createRestServer(dependencies: RestDependencies): Promise<
 class Rest {
   readonly #dependencies: RestDependencies;
   readonly #inference: RestInference;
+  readonly #door: RestDoor | null;
   /** Targets by path, and by path, content type and Accept header where these change the answer. */
   readonly #targets = new Map<string, RestTarget>();
 
-  constructor(dependencies: RestDependencies) {
+  constructor(dependencies: RestDependencies, door: RestDoor | null) {
     this.#dependencies = dependencies;
+    this.#door = door;
     this.#inference = new RestInference(dependencies.inference, dependencies.settings);
   }
 
@@ -112,9 +148,15 @@ class Rest {
 
   answer(request: FastifyRequest, reply: FastifyReply): void {
     reply.header('x-request-id', request.id);
-    try {
+    this.#safely(request, reply, () => {
       if (request.method === 'POST') this.#post(request, reply);
       else this.#other(request, reply);
+    });
+  }
+
+  #safely(request: FastifyRequest, reply: FastifyReply, work: () => void): void {
+    try {
+      work();
     } catch (error) {
       sendUnexpected(error, request, reply, this.#dependencies.logger);
     }
@@ -129,7 +171,7 @@ class Rest {
     const key = asks || type !== '' ? `${url} ${type} ${accept}` : url;
     const known = this.#targets.get(key);
     if (known !== undefined) {
-      this.#inference.answer(known, request, reply);
+      this.#infer(known, request, reply);
       return;
     }
     const route = matchRoute('POST', pathOf(url));
@@ -141,7 +183,17 @@ class Rest {
     const target = this.#inference.target(route.verb, route.choice, nonFinite(accept ?? ''), form);
     if (this.#targets.size >= CACHED_PATHS) this.#targets.clear();
     this.#targets.set(key, target);
-    this.#inference.answer(target, request, reply);
+    this.#infer(target, request, reply);
+  }
+
+  #infer(target: RestTarget, request: FastifyRequest, reply: FastifyReply): void {
+    if (this.#door === null) {
+      this.#inference.answer(target, request, reply);
+      return;
+    }
+    this.#door.pass(request, reply, { action: 'predict', model: target.model }, () =>
+      this.#inference.answer(target, request, reply),
+    );
   }
 
   #other(request: FastifyRequest, reply: FastifyReply): void {
@@ -153,19 +205,44 @@ class Rest {
       sendPage(reply, 501, htmlPage('501 Not Implemented', 'Not Implemented'));
       return;
     }
-    const { catalog, settings } = this.#dependencies;
     const route = matchRoute(request.method, pathOf(request.raw.url ?? ''));
-    if (route.kind === 'status') answerStatus(catalog, route.choice, request, reply, settings);
-    else if (route.kind === 'metadata') {
+    if (route.kind !== 'status' && route.kind !== 'metadata' && route.kind !== 'models') {
+      sendRefusal(route, request, reply);
+      return;
+    }
+    if (this.#door === null) {
+      this.#read(route, null, request, reply);
+      return;
+    }
+    // A list shows what its reader may see.
+    const model = route.kind === 'models' ? undefined : route.choice.name;
+    this.#door.pass(request, reply, { action: 'metadata', model }, (identity) =>
+      this.#safely(request, reply, () => this.#read(route, identity, request, reply)),
+    );
+  }
+
+  #read(
+    route: ReadRoute,
+    identity: Identity | null,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): void {
+    const { catalog, settings, inference } = this.#dependencies;
+    if (route.kind === 'status') {
+      answerStatus(catalog, route.choice, request, reply, settings);
+    } else if (route.kind === 'models') {
+      const list = (): ModelStatus[] =>
+        catalog.list().filter(({ name }) => identity?.scopes.allows('metadata', name) ?? true);
+      const source = (name: string) => catalog.source(name);
+      answerModels({ list, source }, request, reply, settings);
+    } else {
       const { choice } = route;
-      const { inference } = this.#dependencies;
       const read = () =>
         inference.read(() => catalog.metadata(choice), deadlineIn(settings.timeoutMs));
       answerMetadata(read, choice, request, reply, settings).catch((error: unknown) => {
         sendUnexpected(error, request, reply, this.#dependencies.logger);
       });
-    } else if (route.kind === 'models') answerModels(catalog, request, reply, settings);
-    else sendRefusal(route, request, reply);
+    }
   }
 }
 

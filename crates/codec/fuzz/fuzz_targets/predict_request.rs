@@ -5,7 +5,10 @@ use libfuzzer_sys::fuzz_target;
 use servable_codec::proto::{inference, predict, session_run, tensor};
 use servable_codec::{DecodedTensor, TensorData, TensorLimits};
 
-const LIMITS: TensorLimits = TensorLimits { max_bytes: 1 << 20 };
+const LIMITS: TensorLimits = TensorLimits {
+    max_bytes: 1 << 20,
+    max_elements: u64::MAX,
+};
 
 fn contents<'a>(tensor: &'a DecodedTensor<'_>) -> Vec<&'a [u8]> {
     match &tensor.data {

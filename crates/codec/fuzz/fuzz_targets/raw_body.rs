@@ -5,7 +5,10 @@ use libfuzzer_sys::fuzz_target;
 use servable_codec::raw::{csv, image, npy};
 use servable_codec::{DType, SignatureSpec, TensorData, TensorInfo, TensorLimits};
 
-const LIMITS: TensorLimits = TensorLimits { max_bytes: 1 << 20 };
+const LIMITS: TensorLimits = TensorLimits {
+    max_bytes: 1 << 20,
+    max_elements: u64::MAX,
+};
 const PICTURES: image::ImageOptions = image::ImageOptions {
     keep_scale: false,
     max_pixels: 1 << 16,

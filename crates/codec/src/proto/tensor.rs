@@ -48,7 +48,8 @@ pub fn decode<'b>(
     let wanted = elements
         .checked_mul(element_bytes)
         .ok_or_else(|| parsing_error(alias))?;
-    let fits = wanted <= limits.max_bytes;
+    let most = limits.bytes_of(element_bytes);
+    let fits = wanted <= most;
 
     let data = if elements == 0 {
         empty(dtype)
@@ -67,10 +68,7 @@ pub fn decode<'b>(
         if !fits {
             return Err(Error::new(
                 Code::ResourceExhausted,
-                format!(
-                    "tensor {alias} takes {wanted} bytes, more than the limit of {}",
-                    limits.max_bytes
-                ),
+                format!("tensor {alias} takes {wanted} bytes, more than the limit of {most}"),
             ));
         }
         data

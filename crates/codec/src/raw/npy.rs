@@ -56,13 +56,11 @@ pub fn decode<'b>(
     let bytes = element_count(&header.shape)
         .and_then(|elements| elements.checked_mul(size))
         .ok_or_else(|| Error::invalid("npy body: the shape is too large"))?;
-    if bytes as u64 > limits.max_bytes {
+    let most = limits.bytes_of(size as u64);
+    if bytes as u64 > most {
         return Err(Error::new(
             Code::ResourceExhausted,
-            format!(
-                "npy body: {bytes} bytes of elements, at most {} are taken",
-                limits.max_bytes
-            ),
+            format!("npy body: {bytes} bytes of elements, at most {most} are taken"),
         ));
     }
     let elements = &body[header.data..];

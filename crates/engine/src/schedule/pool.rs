@@ -166,6 +166,11 @@ impl Pool {
         waiting >= ALWAYS_WELCOME && expected > longest.as_nanos()
     }
 
+    /// Whether [`submit`](Self::submit) would refuse a job now.
+    pub fn is_full(&self) -> bool {
+        self.sender.is_full() || self.would_wait_too_long()
+    }
+
     /// Threads of the pool.
     pub fn threads(&self) -> usize {
         self.threads
