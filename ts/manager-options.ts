@@ -1,5 +1,6 @@
 import { defaultManagerOptions, type ManagerOptions } from './manager/options.js';
 import { defaultStoreOptions, type StoreOptions } from './manager/store/settings.js';
+import type { PoolOptions } from './native/pool.js';
 import type { WarmupOptions } from './native/warmup.js';
 import type { Options } from './options/options.js';
 import type { SessionSettings } from './options/session-config.js';
@@ -52,5 +53,15 @@ export function warmupOptions(options: Options): WarmupOptions | null {
     auto: options.autoWarmup,
     batchSizes: [1],
     checkMethodName: options.enableSignatureMethodNameCheck,
+  };
+}
+
+/** The engine's own threads, and how much may wait for them. */
+export function poolOptions(options: Options): PoolOptions {
+  const { inferenceThreads, maxQueuedRequests, maxQueueTimeInMs } = options;
+  return {
+    ...(inferenceThreads > 0 ? { threads: inferenceThreads } : {}),
+    maxQueued: maxQueuedRequests,
+    maxQueueTimeMs: maxQueueTimeInMs,
   };
 }

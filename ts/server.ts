@@ -16,7 +16,7 @@ import { failedForGood, type LoadSummary, loadError } from './manager/load-summa
 import { ModelManager } from './manager/manager.js';
 import type { ModelConfig } from './manager/model-config.js';
 import type { Stores } from './manager/store/stores.js';
-import { managerOptions, storeOptions, warmupOptions } from './manager-options.js';
+import { managerOptions, poolOptions, storeOptions, warmupOptions } from './manager-options.js';
 import { initialModels, type ServerModel } from './models.js';
 import { catalog, type ModelStatus } from './native/catalog.js';
 import { closeFd } from './native/listener.js';
@@ -184,11 +184,7 @@ class ModelServer implements Server {
     // Awaited below: until then a failure must not count as unhandled.
     runtime.catch(() => undefined);
     this.#quarantine = this.#supervise(runtime);
-    configurePool({
-      ...(options.inferenceThreads > 0 ? { threads: options.inferenceThreads } : {}),
-      maxQueued: options.maxQueuedRequests,
-      maxQueueTimeMs: options.maxQueueTimeInMs,
-    });
+    configurePool(poolOptions(options));
     const configs = await initialModels(this.#given, options);
     this.#stopIfAsked();
     const session = await sessionSettings(options);
@@ -207,7 +203,7 @@ class ModelServer implements Server {
     if (this.#supervised?.inheritance.restarted) await firstOutcomes(manager);
     this.#stopIfAsked();
     this.#front = await this.#open(sockets);
-    this.#admin = await this.#openAdmin(sockets.admin, manager, this.#security);
+    this.#admin = await this.#openAdmin(sockets.admin, manager);
     const { port, restApiPort, adminPort } = options;
     this.#logger.info({ grpc: port, rest: restApiPort, admin: adminPort }, 'listening');
     await runtime;
@@ -346,11 +342,8 @@ class ModelServer implements Server {
     this.#poller.start();
   }
 
-  async #openAdmin(
-    on: AdminSockets,
-    manager: ModelManager,
-    security: Security | null,
-  ): Promise<AdminListeners | null> {
+  async #openAdmin(on: AdminSockets, manager: ModelManager): Promise<AdminListeners | null> {
+    const security = this.#security;
     if (on.sockets.length === 0 || security === null) return null;
     const [{ Admin }, { AdminListeners }] = await Promise.all([
       import('./api/admin/admin.js'),

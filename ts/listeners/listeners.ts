@@ -134,7 +134,7 @@ interface Accept {
 }
 
 /** Accepts connections on every socket of a listener: counted, and on ports behind TLS where that is on. */
-function accept(
+export function accept(
   name: 'rest' | 'grpc',
   sockets: readonly ListenOn[],
   { hand, open, security, balance }: Accept,
