@@ -31,6 +31,11 @@ export function managerOptions(
     savedModelTags,
     configProto,
     inputShapeCheck: options.inputShapeCheck,
+    checkOps: options.checkOps,
+    allowedOps: options.allowedOps,
+    allowedLinkTargets: options.allowedLinkTargets,
+    modelChecksumsFile: options.modelChecksumsFile,
+    requireChecksums: options.requireChecksums,
   };
 }
 

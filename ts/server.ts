@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Suspect } from './api/infer.js';
 import { isServing } from './api/model-status.js';
 import { Deferred } from './deferred.js';
 import { ServingError } from './errors.js';
@@ -29,8 +28,8 @@ import { type SessionSettings, sessionSettings } from './options/session-config.
 import { findRuntime } from './runtime/find.js';
 import { openRuntimeAside } from './runtime-opener.js';
 import { checkSecurity, Security, shareSecurity } from './security/security.js';
-import type { Quarantine } from './supervise/quarantine.js';
-import { givenSockets, type Supervised, underSupervision } from './supervise/supervised.js';
+import { Isolation } from './supervise/isolation.js';
+import { givenSockets, type Supervised } from './supervise/supervised.js';
 
 export type { ServerModel } from './models.js';
 
@@ -112,7 +111,7 @@ class ModelServer implements Server {
   readonly #given: readonly ServerModel[] | undefined;
   readonly #logger: Logger;
   readonly #supervised: Supervised | null;
-  #quarantine: Quarantine | null = null;
+  #isolation: Isolation | null = null;
   #manager: ModelManager | null = null;
   #front: Front | null = null;
   #admin: AdminListeners | null = null;
@@ -183,7 +182,12 @@ class ModelServer implements Server {
     const runtime = this.#openRuntime();
     // Awaited below: until then a failure must not count as unhandled.
     runtime.catch(() => undefined);
-    this.#quarantine = this.#supervise(runtime);
+    this.#isolation = new Isolation({
+      supervised: this.#supervised,
+      options,
+      library: async () => (await runtime).path,
+      logger: this.#logger,
+    });
     configurePool(poolOptions(options));
     const configs = await initialModels(this.#given, options);
     this.#stopIfAsked();
@@ -213,6 +217,7 @@ class ModelServer implements Server {
     if (this.models().some(isServing)) catalog.setReady(true);
     this.#announce();
     this.#requireOne(await manager.initialLoad());
+    this.#isolation.serving();
     this.#stopIfAsked();
     catalog.setReady(true);
   }
@@ -237,10 +242,11 @@ class ModelServer implements Server {
   ): ModelManager {
     const warmup = warmupOptions(this.#options);
     this.#manager = new ModelManager({
-      catalog: this.#quarantine?.watching(catalog) ?? catalog,
+      catalog: this.#isolation?.watching(catalog) ?? catalog,
       // Versions are found and their states told while the library is still being opened.
-      loadModel: async (what) => {
+      loadModel: async (what, origin) => {
         await runtime;
+        await this.#isolation?.beforeLoad(what, origin);
         return loadModel(what);
       },
       clock: systemClock,
@@ -254,25 +260,13 @@ class ModelServer implements Server {
     return this.#manager;
   }
 
-  #supervise(runtime: Promise<RuntimeInfo>): Quarantine | null {
-    const { suspectTtlSeconds, quarantineIdleSeconds, opLibrary } = this.#options;
-    if (this.#supervised === null) return null;
-    return underSupervision(this.#supervised, {
-      suspectTtlSeconds,
-      quarantineIdleSeconds,
-      runtime: async () => ({ library: (await runtime).path, opLibraries: opLibrary }),
-      logger: this.#logger,
-    });
-  }
-
   async #open({ rest, grpc }: BoundSockets): Promise<Front> {
-    const quarantine = this.#quarantine;
     const common = {
       options: this.#options,
       sockets: { rest, grpc },
       reload: (config: Buffer) => this.#reload(config),
       demand: (name: string) => this.#running().demand(name),
-      judge: quarantine === null ? null : (it: Suspect) => quarantine.judge(it),
+      judge: this.#isolation?.judge ?? null,
       logger: this.#logger,
     };
     const count = workerCount(this.#options.workers);
@@ -377,7 +371,7 @@ class ModelServer implements Server {
     const closing = delay(delayMs).then(() => this.#supervised?.say({ kind: 'closing' }));
     await this.#front?.stop({ delayMs, deadlineMs });
     await closing;
-    this.#quarantine?.stop();
+    this.#isolation?.stop();
     this.#security?.close();
     // Models may still be busy with what was cut off above; a moment is enough for the others.
     await this.#manager?.stop(Math.max(1000, until - performance.now()));

@@ -226,6 +226,11 @@ describe('what is remembered', () => {
     lines.add(`\n${Array.from({ length: 50 }, (_, i) => `line ${i}`).join('\n')}`);
     expect(lines.list()).toHaveLength(21);
     expect(lines.list().at(-1)).toBe('line 49');
+    lines.add('\nF0000 00:00:17.5 33 tensor_format.h:428] Check failed: x\n@ 0x1\n@ 0x2\n');
+    expect(lines.fatal).toBe('Check failed: x');
+    lines.add('@ 0x3\n'.repeat(40));
+    expect(lines.list()).toHaveLength(21);
+    expect(lines.list()[0]).toContain('Check failed');
     lines.add('x'.repeat(5000));
     expect(lines.list().at(-1)).toHaveLength(1000);
   });

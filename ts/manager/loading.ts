@@ -2,7 +2,11 @@ import type { LoadedModel } from '../native/model.js';
 import { estimateBytes, type Grant } from './memory.js';
 import type { ModelConfig } from './model-config.js';
 import type { ModelDeps } from './model-deps.js';
+import { verifyChecksums } from './source/checksums.js';
+import { checkLinks } from './source/links.js';
 import { checkVersionDirectory } from './source/version-directory.js';
+import { localPath } from './source/version-watcher.js';
+import { isRemote } from './store/location.js';
 
 /** A model in memory and the memory set aside for it. */
 export interface OpenedModel {
@@ -16,25 +20,31 @@ export interface OpenedModel {
  * Loads the SavedModel of one version and runs its warm-up requests, in a place of `loads` that others have while it waits for memory.
  *
  * @param path its directory on the local disk
- * @throws {ServingError} `NOT_FOUND` no SavedModel there; `RESOURCE_EXHAUSTED` no memory left for it; TensorFlow's code and text; what a
+ * @throws {ServingError} `NOT_FOUND` no SavedModel there; `FAILED_PRECONDITION` a link, an op or a file that is not allowed; `RESOURCE_EXHAUSTED` no memory left for it; TensorFlow's code and text; what a
  *   warm-up request failed with
  */
 export async function openModel(
-  { name, tags }: ModelConfig,
+  config: ModelConfig,
   version: bigint,
   path: string,
   { loadModel, loads, warmUp, memory, options, events }: ModelDeps,
 ): Promise<OpenedModel> {
+  const { name, tags, basePath } = config;
+  const remote = isRemote(basePath);
   await checkVersionDirectory(path);
+  await checkLinks(path, remote ? path : localPath(config), options.allowedLinkTargets);
+  await verifyChecksums({ name, version, path }, options);
   const bytes = await estimateBytes(path);
   const grant = await memory.admit({ name, version }, bytes, (until) => loads.aside(until));
   try {
-    const model = await loadModel({
+    const load = {
       exportDir: path,
       tags: tags ?? options.savedModelTags,
       configProto: options.configProto,
       inputShapeCheck: options.inputShapeCheck,
-    });
+      allowedOps: remote || options.checkOps === 'all' ? options.allowedOps : null,
+    };
+    const model = await loadModel(load, { remote });
     if (warmUp !== undefined) {
       try {
         events.emit('warmed', { name, version, report: await warmUp(model) });

@@ -15,8 +15,14 @@ export type CatalogWriter = Pick<
   'publish' | 'withdraw' | 'setLabels' | 'setStatus' | 'setSource' | 'remove'
 >;
 
+/** Where a model comes from. */
+export interface LoadOrigin {
+  /** From a store that others may write to. */
+  readonly remote: boolean;
+}
+
 /** Loads a SavedModel; rejects with a `ServingError`. */
-export type LoadModel = (options: LoadOptions) => Promise<LoadedModel>;
+export type LoadModel = (options: LoadOptions, origin: LoadOrigin) => Promise<LoadedModel>;
 
 /** Runs a loaded model before requests find it; rejects with a `ServingError`, which fails the load. */
 export type WarmUp = (model: LoadedModel) => Promise<WarmupReport>;

@@ -38,6 +38,16 @@ export interface ManagerOptions {
   /** Serialized `tensorflow.ConfigProto` of every session, or `null`. */
   readonly configProto: Uint8Array | null;
   readonly inputShapeCheck: LoadOptions['inputShapeCheck'];
+  /** Which models are looked through for ops that reach beyond them. */
+  readonly checkOps: 'remote' | 'all';
+  /** Ops that are allowed all the same; `*` is every one. */
+  readonly allowedOps: readonly string[];
+  /** Folders that links out of a base path may lead into. */
+  readonly allowedLinkTargets: readonly string[];
+  /** Output of sha256sum with files named `model/version/file`; empty: none. */
+  readonly modelChecksumsFile: string;
+  /** Refuse versions without checksums. */
+  readonly requireChecksums: boolean;
 }
 
 /** When models are loaded. */
@@ -66,4 +76,9 @@ export const defaultManagerOptions: ManagerOptions = {
   savedModelTags: ['serve'],
   configProto: null,
   inputShapeCheck: 'auto',
+  checkOps: 'remote',
+  allowedOps: [],
+  allowedLinkTargets: [],
+  modelChecksumsFile: '',
+  requireChecksums: false,
 };

@@ -1,24 +1,22 @@
-import { toServingError } from '../errors.js';
 import { loadModel } from '../native/model.js';
 import { loadOpLibrary, openRuntime } from '../native/runtime.js';
 import { answer, becomeHelper } from './helper.js';
-import type { FromProbe, ToProbe } from './trial-messages.js';
+import type { ToProbe } from './trial-messages.js';
 
-// The whole of a load probe: loads one SavedModel, says how that went and ends.
+// The whole of a load probe: loads SavedModels, one after the other, and says each time that it is still there.
 
-async function probe({ runtime, load }: ToProbe): Promise<FromProbe> {
+async function probe({ runtime, load }: ToProbe): Promise<void> {
   try {
     openRuntime(runtime.library);
     for (const path of runtime.opLibraries) loadOpLibrary(path);
-    await loadModel(load);
-    return { failure: null };
-  } catch (error) {
-    const { code, message } = toServingError(error);
-    return { failure: { code, message } };
+    const model = await loadModel(load);
+    await model.close();
+  } catch {
+    // A load that fails is told by the server's own, in the same words.
   }
 }
 
 becomeHelper(async (message) => {
-  await answer(await probe(message as ToProbe));
-  process.exit(0);
+  await probe(message as ToProbe);
+  await answer({ kind: 'probed' });
 });

@@ -98,22 +98,39 @@ function say(child: ChildProcess, message: ToServing): void {
   if (child.connected) child.send(message, () => undefined);
 }
 
-/** The end of a text that comes in parts. */
+/** TensorFlow's line about why it ends the process; a long stack follows it. */
+const FATAL = /^F\d{4} [^\]]*\] (.*)$/;
+
+/** The end of a text that comes in parts, and the last line in it with which TensorFlow ended the process. */
 export class LastLines {
   #lines: string[] = [];
   #open = '';
+  #fatal: string | null = null;
 
   add(text: string): void {
     const [first = '', ...rest] = text.split('\n');
     this.#open = (this.#open + first).slice(0, LINE_CHARACTERS);
     for (const part of rest) {
-      if (this.#open.trim() !== '') this.#lines.push(this.#open);
+      this.#take(this.#open);
       this.#open = part.slice(0, LINE_CHARACTERS);
     }
     this.#lines = this.#lines.slice(-LAST_LINES);
   }
 
   list(): string[] {
-    return this.#open.trim() === '' ? [...this.#lines] : [...this.#lines, this.#open];
+    const lines = this.#open.trim() === '' ? this.#lines : [...this.#lines, this.#open];
+    return this.#fatal === null || lines.includes(this.#fatal)
+      ? [...lines]
+      : [this.#fatal, ...lines];
+  }
+
+  /** The text of TensorFlow's line; null without one. */
+  get fatal(): string | null {
+    return FATAL.exec(this.#fatal ?? '')?.[1] ?? null;
+  }
+
+  #take(line: string): void {
+    if (line.trim() !== '') this.#lines.push(line);
+    if (FATAL.test(line)) this.#fatal = line;
   }
 }

@@ -1,4 +1,3 @@
-import type { CodeName } from '../errors.js';
 import type { Target } from '../native/infer-queue.js';
 import type { LoadOptions } from '../native/model.js';
 
@@ -26,7 +25,7 @@ export type ToQuarantine =
   | { readonly kind: 'load'; readonly runtime: HelperRuntime; readonly model: TrialModel }
   | { readonly kind: 'run'; readonly target: Target; readonly body: Uint8Array };
 
-/** What it answers: `running` before a run begins, so that its death can be laid to it. */
+/** What it answers. */
 export type FromQuarantine =
   | { readonly kind: 'loaded' }
   | { readonly kind: 'failed'; readonly message: string }
@@ -36,10 +35,4 @@ export type FromQuarantine =
 export interface ToProbe {
   readonly runtime: HelperRuntime;
   readonly load: LoadOptions;
-}
-
-/** What it answers. */
-export interface FromProbe {
-  /** Null: it loads. */
-  readonly failure: { readonly code: CodeName; readonly message: string } | null;
 }
