@@ -127,7 +127,7 @@ export function verdicts(rows: readonly Row[]): string[] {
 }
 
 /** Replaces one part of bench/RESULTS.md and keeps the others. */
-export function writeResults(part: 'load' | 'behaviour', markdown: string): void {
+export function writeResults(part: string, markdown: string): void {
   const begin = `<!-- ${part}: begin -->`;
   const end = `<!-- ${part}: end -->`;
   const section = `${begin}\n${markdown.trim()}\n${end}`;

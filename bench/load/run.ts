@@ -5,6 +5,7 @@
  *   --models=half_plus_two,mnist        only these models; bench/RESULTS.md stays as it is
  *   --servers=servable,tfjs             only servers whose name begins with one of these; likewise
  *   --flags=--workers=2                 flags of `servable serve`, separated by spaces
+ *   --results=gpu                       the part of bench/RESULTS.md to write, whatever part of the plan was run
  *   --no-write                          leave bench/RESULTS.md as it is
  */
 import { existsSync } from 'node:fs';
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     models: { type: 'string' },
     servers: { type: 'string' },
     flags: { type: 'string', default: '' },
+    results: { type: 'string' },
     'no-write': { type: 'boolean', default: false },
   },
 });
@@ -53,7 +55,8 @@ const text = render(rows);
 process.stdout.write(`\n${text}\n`);
 // A part of the plan must not stand where the whole stood.
 const whole = values.models === undefined && values.servers === undefined;
-if (whole && !values['no-write']) writeResults('load', text);
+const part = values.results ?? (whole ? 'load' : null);
+if (part !== null && !values['no-write']) writeResults(part, text);
 
 function chosenWorks(): Work[][] {
   const models = values.models?.split(',');
@@ -97,7 +100,7 @@ async function measureAll(): Promise<Row[]> {
 function render(measured: readonly Row[]): string {
   const megabytes = start.rss.toFixed(0);
   return [
-    '## Load\n',
+    values.results === undefined ? '## Load\n' : `## Load (${values.results})\n`,
     ...circumstances().map((line) => `- ${line}`),
     `- ${effort.rounds} interleaved rounds of ${effort.seconds} s after ${effort.warmupSeconds} s of warm-up, 8 connections, medians; REST by ${clients.names.rest}, gRPC by ${clients.names.grpc}; REST bodies of 100 kB and more by bench/load/http-client.ts, which waits for every answer`,
     `- CPU is user and system time of the server's process, threads and children; RSS after the row's last round, with all the process had served by then`,
