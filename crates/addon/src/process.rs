@@ -68,6 +68,7 @@ fn infer_pool() -> std::result::Result<Arc<Pool>, Error> {
     if let Some(pool) = &pools.infer {
         return Ok(Arc::clone(pool));
     }
+    // Asking for the cores reads files of the control group: not for every job.
     let (threads, capacity, longest_wait_ms) =
         in_force((pools.threads, pools.max_queued, pools.longest_wait_ms));
     let mut pool = Pool::start("servable-infer", threads, capacity)?;

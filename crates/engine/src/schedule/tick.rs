@@ -1,6 +1,6 @@
 //! The inline decision: measured costs per signature and size, and the time one event-loop turn may spend.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// A signature runs inline once a high percentile of its cost is under this.
@@ -15,6 +15,10 @@ const TOO_SLOW_NS: u64 = 20_000_000;
 /// A signature whose usual run takes less is run without TensorFlow's thread hop on the pool too: it costs less, and only what
 /// one thread does alone can be told from the machine's other work.
 const SMALL_NS: u64 = 1_000_000;
+/// Of the runs through TensorFlow's threads that take less than this, one in `PROBE_EVERY` is run alone all the same. On a busy
+/// machine the hop takes milliseconds whatever the model, so that it can tell of no model that it is slow.
+const PROBE_NS: u64 = 10_000_000;
+const PROBE_EVERY: u32 = 8;
 /// Runs measured alone before the first inline run: the first ones pay for TensorFlow's lazy set-up.
 const LEARN: u64 = 12;
 
@@ -81,6 +85,7 @@ fn thread_cpu() -> Option<Duration> {
 #[derive(Debug, Default)]
 pub struct Cost {
     classes: [AtomicU64; CLASSES],
+    asked: AtomicU32,
 }
 
 /// One class, packed: 24 bits of CPU estimate and 24 bits of usual wall time, both in nanoseconds and at most 16.7 ms; 8 bits
@@ -139,9 +144,20 @@ impl Cost {
     }
 
     /// Whether a body of this size is best run on the calling thread alone, wherever that is.
+    ///
+    /// Now and then also true for one that only may be.
     pub fn is_small(&self, body_bytes: usize) -> bool {
-        let usual = self.state(body_bytes).wall();
-        usual != 0 && usual < SMALL_NS
+        match self.state(body_bytes).wall() {
+            0 => false,
+            usual if usual < SMALL_NS => true,
+            usual => {
+                usual < PROBE_NS
+                    && self
+                        .asked
+                        .fetch_add(1, Ordering::Relaxed)
+                        .is_multiple_of(PROBE_EVERY)
+            }
+        }
     }
 
     /// Learns the cost of one request; `alone` if the calling thread did all of it.
@@ -150,7 +166,11 @@ impl Cost {
     /// the turn has the next ones measured.
     pub fn record(&self, body_bytes: usize, spent: Spent, alone: bool) {
         let old = self.state(body_bytes);
-        let wall = usual_wall(old.wall(), nanos(spent.wall));
+        let mut wall = usual_wall(old.wall(), nanos(spent.wall));
+        if !alone && old.wall() != 0 {
+            // Other threads can only have made it longer.
+            wall = wall.min(old.wall());
+        }
         let sample = match spent.cpu {
             Some(cpu) => Some(nanos(cpu)),
             None => (!is_doubtful(spent)).then(|| nanos(spent.wall)),
@@ -267,208 +287,4 @@ impl Turn {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TINY: Duration = Duration::from_micros(20);
-
-    /// A run that nothing interrupted.
-    fn busy(time: Duration) -> Spent {
-        Spent {
-            wall: time,
-            cpu: Some(time),
-        }
-    }
-
-    /// A run that was off its core.
-    fn waited(wall: Duration) -> Spent {
-        Spent {
-            wall,
-            cpu: Some(TINY),
-        }
-    }
-
-    fn learned() -> Cost {
-        let cost = Cost::default();
-        for _ in 0..LEARN {
-            cost.record(100, busy(TINY), true);
-        }
-        cost
-    }
-
-    /// Runs until the signature is inline again.
-    fn runs_home(cost: &Cost) -> usize {
-        let mut runs = 0;
-        while cost.inline(100).is_none() {
-            cost.record(100, busy(TINY), cost.is_small(100));
-            runs += 1;
-        }
-        runs
-    }
-
-    #[test]
-    fn a_signature_starts_on_the_pool_and_runs_inline_once_it_has_shown_to_be_cheap() {
-        let cost = Cost::default();
-        assert!(!cost.is_small(100));
-        for _ in 0..LEARN - 1 {
-            cost.record(100, busy(TINY), true);
-            assert_eq!(cost.inline(100), None);
-        }
-        cost.record(100, busy(TINY), true);
-        assert_eq!(cost.inline(100), Some(TINY));
-    }
-
-    #[test]
-    fn sizes_are_weighed_apart() {
-        let cost = learned();
-        assert!(cost.inline(1024).is_some());
-        assert!(cost.inline(1025).is_none());
-    }
-
-    #[test]
-    fn one_slow_run_changes_nothing_three_do() {
-        let cost = learned();
-        cost.record(100, busy(Duration::from_millis(4)), true);
-        assert!(cost.inline(100).is_some());
-        cost.record(100, busy(Duration::from_millis(4)), true);
-        cost.record(100, busy(Duration::from_millis(4)), true);
-        assert_eq!(cost.inline(100), None);
-    }
-
-    #[test]
-    fn a_third_of_the_runs_off_their_core_change_nothing() {
-        let cost = learned();
-        for run in 0..3000 {
-            let spent = match run % 3 {
-                0 => waited(Duration::from_millis(6)),
-                _ => busy(TINY),
-            };
-            cost.record(100, spent, true);
-            assert!(cost.inline(100).is_some(), "run {run}");
-        }
-    }
-
-    #[test]
-    fn a_model_that_waits_never_runs_inline() {
-        let cost = Cost::default();
-        for _ in 0..500 {
-            cost.record(100, waited(Duration::from_micros(700)), true);
-            assert_eq!(cost.inline(100), None);
-        }
-        let cost = learned();
-        let mut runs = 0;
-        while cost.inline(100).is_some() {
-            cost.record(100, waited(Duration::from_micros(700)), true);
-            runs += 1;
-        }
-        assert!(runs <= 16, "{runs} runs");
-    }
-
-    #[test]
-    fn what_other_threads_did_says_nothing_about_this_one() {
-        let cost = Cost::default();
-        for _ in 0..500 {
-            cost.record(100, busy(TINY), false);
-            assert_eq!(cost.inline(100), None);
-        }
-        assert!(cost.is_small(100));
-    }
-
-    #[test]
-    fn one_very_slow_run_sends_it_back_and_fast_ones_bring_it_home() {
-        let cost = learned();
-        cost.record(100, busy(Duration::from_millis(50)), true);
-        assert_eq!(cost.inline(100), None);
-        let runs = runs_home(&cost);
-        assert!((20..100).contains(&runs), "{runs} runs");
-    }
-
-    #[test]
-    fn a_slow_model_never_runs_inline() {
-        let cost = Cost::default();
-        for _ in 0..500 {
-            cost.record(100, busy(Duration::from_micros(400)), true);
-            assert_eq!(cost.inline(100), None);
-        }
-    }
-
-    #[test]
-    fn a_slow_start_is_forgotten() {
-        let cost = Cost::default();
-        cost.record(100, busy(Duration::from_millis(30)), false);
-        let runs = runs_home(&cost);
-        assert!(runs < 40, "{runs} runs");
-    }
-
-    #[test]
-    fn a_stopwatch_tells_work_from_waiting() {
-        let watch = Stopwatch::start(true);
-        let busy_until = Instant::now() + Duration::from_millis(3);
-        while Instant::now() < busy_until {
-            std::hint::spin_loop();
-        }
-        let worked = watch.spent();
-        std::thread::sleep(Duration::from_millis(20));
-        let slept = watch.spent();
-        assert!(worked.at_most() > Duration::ZERO && worked.at_most() <= worked.wall);
-        assert!(slept.wall >= worked.wall + Duration::from_millis(20));
-        assert!(slept.at_most() < worked.at_most() + Duration::from_millis(10));
-        let unmeasured = Stopwatch::start(false).spent();
-        assert_eq!(unmeasured.cpu, None);
-        assert_eq!(unmeasured.at_most(), unmeasured.wall);
-    }
-
-    #[test]
-    fn a_turn_spends_its_budget_and_begins_anew() {
-        let mut turn = Turn::new(Duration::from_micros(100));
-        assert!(turn.allows(TINY) && turn.is_on());
-        turn.spend(busy(Duration::from_micros(90)));
-        assert!(!turn.allows(TINY) && !turn.is_over());
-        turn.spend(busy(TINY));
-        assert!(turn.is_over());
-        turn.begin();
-        assert!(turn.allows(TINY) && !turn.is_over());
-        let off = Turn::new(Duration::ZERO);
-        assert!(!off.allows(TINY) && !off.is_on() && !off.is_over());
-    }
-
-    #[test]
-    fn cpu_time_is_measured_while_the_wall_clock_leaves_doubts() {
-        let quick = Spent {
-            wall: TINY,
-            cpu: None,
-        };
-        let slow = Spent {
-            wall: Duration::from_millis(5),
-            cpu: None,
-        };
-        let is_measured = |turn: &Turn| turn.measure().spent().cpu.is_some();
-        let mut turn = Turn::new(Duration::from_millis(2));
-        for _ in 0..DOUBTS {
-            assert!(is_measured(&turn));
-            turn.spend(busy(TINY));
-        }
-        assert!(!is_measured(&turn));
-        turn.spend(quick);
-        assert!(!is_measured(&turn));
-        turn.spend(slow);
-        assert!(is_measured(&turn));
-    }
-
-    #[test]
-    fn an_unmeasured_slow_run_says_nothing_of_the_cpu_time() {
-        let cost = learned();
-        let slow = Spent {
-            wall: Duration::from_millis(50),
-            cpu: None,
-        };
-        cost.record(100, slow, true);
-        assert_eq!(cost.inline(100), Some(TINY));
-        let quick = Spent {
-            wall: 2 * TINY,
-            cpu: None,
-        };
-        cost.record(100, quick, true);
-        assert!(cost.inline(100) > Some(TINY));
-    }
-}
+mod tests;
