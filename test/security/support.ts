@@ -29,14 +29,14 @@ afterEach(async () => {
 });
 
 /** Runs `work` after the test. */
-export function after(work: () => Promise<void> | void): void {
+export function atEnd(work: () => Promise<void> | void): void {
   cleanUp.push(work);
 }
 
 /** A folder that is removed after the test. */
 export function temporary(): string {
   const folder = mkdtempSync(join(tmpdir(), 'servable-security-'));
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  atEnd(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
@@ -139,7 +139,7 @@ export async function front(given: Partial<Options>): Promise<Front> {
     }),
   ];
   await Promise.all(acceptors.map((each) => each.listen()));
-  after(async () => {
+  atEnd(async () => {
     for (const each of acceptors) each.stop();
     app.server.closeAllConnections();
     await app.close();

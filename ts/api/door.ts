@@ -58,16 +58,17 @@ export class Door {
   identify(caller: Caller): Identity | null | Promise<Identity | null> {
     const { access } = this.#parts;
     if (access === null || access.isOpen(caller.path)) return this.count(caller, null);
+    let identity: Identity | Promise<Identity>;
     try {
-      const identity = access.identify(caller.authorization, caller.certificate);
-      if (!(identity instanceof Promise)) return this.count(caller, identity);
-      return identity.then(
-        (found) => this.count(caller, found),
-        (error: unknown) => this.#refuse(caller, error, null),
-      );
+      identity = access.identify(caller.authorization, caller.certificate);
     } catch (error) {
       return this.#refuse(caller, error, null);
     }
+    if (!(identity instanceof Promise)) return this.count(caller, identity);
+    return identity.then(
+      (found) => this.count(caller, found),
+      (error: unknown) => this.#refuse(caller, error, null),
+    );
   }
 
   /**

@@ -22,6 +22,8 @@ export interface JwtSettings {
   /** `CLAIM VALUE SCOPE` each: who has the value in the claim gets the scope. */
   readonly scopeMap: readonly string[];
   readonly pollMs: number;
+  /** A key that is not known has the keys of a URL fetched again, but not sooner than so long after the last time. */
+  readonly refetchMs: number;
 }
 
 /** Algorithms with a public key. `none` and shared secrets are never accepted. */
@@ -90,6 +92,7 @@ export class JwtVerifier {
       const keys = jose.createRemoteJWKSet(new URL(jwks), {
         timeoutDuration: JWKS_TIMEOUT_MS,
         cacheMaxAge: JWKS_MAX_AGE_MS,
+        cooldownDuration: settings.refetchMs,
       });
       return new JwtVerifier(jose, settings, keys);
     }

@@ -24,6 +24,9 @@ import { type Watch, watchFiles } from './watch.js';
 /** A port, as `--ssl_listeners` names it. */
 export type ListenerName = 'grpc' | 'rest' | 'metrics' | 'admin';
 
+/** Made-up key ids must not become a flood for the issuer, and a new key should count soon. */
+const REFETCH_MS = 5000;
+
 const LISTENERS: readonly ListenerName[] = ['grpc', 'rest', 'metrics', 'admin'];
 
 /** What all threads of a server share: counters in memory, and a secret for them. */
@@ -231,6 +234,7 @@ async function openAccess(options: Options, logger: Logger): Promise<Access | nu
             scopeClaim: options.authJwtScopeClaim,
             scopeMap: options.authJwtScopeMap,
             pollMs,
+            refetchMs: REFETCH_MS,
           },
           logger,
         );
