@@ -1,9 +1,11 @@
+import type { ManagerDeps } from './manager/manager.js';
 import { defaultManagerOptions, type ManagerOptions } from './manager/options.js';
 import { defaultStoreOptions, type StoreOptions } from './manager/store/settings.js';
 import type { PoolOptions } from './native/pool.js';
-import type { WarmupOptions } from './native/warmup.js';
+import { type WarmupOptions, warmUp } from './native/warmup.js';
 import type { Options } from './options/options.js';
 import type { SessionSettings } from './options/session-config.js';
+import { loggingPlace } from './request-logs.js';
 
 /** The manager's part of the options. */
 export function managerOptions(
@@ -36,6 +38,7 @@ export function managerOptions(
     allowedLinkTargets: options.allowedLinkTargets,
     modelChecksumsFile: options.modelChecksumsFile,
     requireChecksums: options.requireChecksums,
+    logging: loggingPlace(options, savedModelTags),
   };
 }
 
@@ -50,15 +53,16 @@ export function storeOptions(options: Options): StoreOptions {
   };
 }
 
-/** How models are warmed up; null when they are not. */
-export function warmupOptions(options: Options): WarmupOptions | null {
-  if (!options.enableModelWarmup) return null;
-  return {
+/** The manager's warm-up of models; none where it is off. */
+export function warmUpWith(options: Options): Pick<ManagerDeps, 'warmUp'> {
+  if (!options.enableModelWarmup) return {};
+  const how: WarmupOptions = {
     iterations: options.numRequestIterationsForWarmup,
     auto: options.autoWarmup,
     batchSizes: [1],
     checkMethodName: options.enableSignatureMethodNameCheck,
   };
+  return { warmUp: (model) => warmUp(model, how) };
 }
 
 /** The engine's own threads, and how much may wait for them. */

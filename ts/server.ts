@@ -15,16 +15,16 @@ import { failedForGood, type LoadSummary, loadError } from './manager/load-summa
 import { ModelManager } from './manager/manager.js';
 import type { ModelConfig } from './manager/model-config.js';
 import type { Stores } from './manager/store/stores.js';
-import { managerOptions, poolOptions, storeOptions, warmupOptions } from './manager-options.js';
+import { managerOptions, poolOptions, storeOptions, warmUpWith } from './manager-options.js';
 import { initialModels, type ServerModel } from './models.js';
 import { catalog, type ModelStatus } from './native/catalog.js';
 import { closeFd } from './native/listener.js';
-import { type LoadedModel, loadModel } from './native/model.js';
+import { loadModel } from './native/model.js';
 import { configurePool } from './native/pool.js';
 import { type RuntimeInfo, runtimeInfo } from './native/runtime.js';
-import { warmUp } from './native/warmup.js';
 import { type Options, resolveOptions } from './options/options.js';
 import { type SessionSettings, sessionSettings } from './options/session-config.js';
+import { type Capturing, RequestLogs } from './request-logs.js';
 import { findRuntime } from './runtime/find.js';
 import { openRuntimeAside } from './runtime-opener.js';
 import { checkSecurity, Security, shareSecurity } from './security/security.js';
@@ -93,7 +93,7 @@ export function createServer(
 }
 
 /** Threads that own listeners: the parts of one server in this thread, or in workers. */
-interface Front {
+interface Front extends Capturing {
   stop(times: StopTimes): Promise<void>;
 }
 
@@ -117,6 +117,7 @@ class ModelServer implements Server {
   #admin: AdminListeners | null = null;
   #security: Security | null = null;
   #poller: ConfigPoller | null = null;
+  #requestLogs: RequestLogs | null = null;
   /** Reads the model config file again; null where the models come from elsewhere. */
   readonly #reread: (() => Promise<readonly ModelConfig[] | null>) | null;
   /** Descriptors that nobody listens on yet. */
@@ -195,8 +196,8 @@ class ModelServer implements Server {
     for (const warning of session.warnings) this.#logger.warn({}, warning);
     // Loaded here, because it is time that the library takes to open as well.
     const { ModelStores } = await import('./manager/store/stores.js');
-    const stores = new ModelStores(storeOptions(options));
-    const manager = this.#makeManager(runtime, session, stores);
+    const manager = this.#makeManager(runtime, session, new ModelStores(storeOptions(options)));
+    this.#requestLogs = RequestLogs.follow(manager, options, session, this.#logger);
     manager.start(configs);
     this.#poll(manager);
     if (options.listenAfterLoad) {
@@ -207,6 +208,7 @@ class ModelServer implements Server {
     if (this.#supervised?.inheritance.restarted) await firstOutcomes(manager);
     this.#stopIfAsked();
     this.#front = await this.#open(sockets);
+    this.#requestLogs?.serve(this.#front);
     this.#admin = await this.#openAdmin(sockets.admin, manager);
     const { port, restApiPort, adminPort } = options;
     this.#logger.info({ grpc: port, rest: restApiPort, admin: adminPort }, 'listening');
@@ -240,7 +242,6 @@ class ModelServer implements Server {
     session: SessionSettings,
     stores: Stores,
   ): ModelManager {
-    const warmup = warmupOptions(this.#options);
     this.#manager = new ModelManager({
       catalog: this.#isolation?.watching(catalog) ?? catalog,
       // Versions are found and their states told while the library is still being opened.
@@ -251,7 +252,7 @@ class ModelServer implements Server {
       },
       clock: systemClock,
       logger: this.#logger,
-      ...(warmup === null ? {} : { warmUp: (model: LoadedModel) => warmUp(model, warmup) }),
+      ...warmUpWith(this.#options),
       options: managerOptions(this.#options, session),
       stores,
       requestCounts: () =>
@@ -371,6 +372,7 @@ class ModelServer implements Server {
     const closing = delay(delayMs).then(() => this.#supervised?.say({ kind: 'closing' }));
     await this.#front?.stop({ delayMs, deadlineMs });
     await closing;
+    await this.#requestLogs?.stop(Math.max(1000, until - performance.now()));
     this.#isolation?.stop();
     this.#security?.close();
     // Models may still be busy with what was cut off above; a moment is enough for the others.

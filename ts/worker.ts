@@ -5,6 +5,7 @@ import { Balance, type ListenOn } from './listeners/acceptor.js';
 import { Listeners, type StopTimes } from './listeners/listeners.js';
 import { createLogger } from './logger.js';
 import type { Options } from './options/options.js';
+import type { CaptureSetup } from './record/capture.js';
 import { Security, type SharedSecurity } from './security/security.js';
 
 /** What a worker starts from. */
@@ -23,6 +24,7 @@ export interface WorkerData {
 /** What the main thread tells a worker. */
 export type ToWorker =
   | { readonly kind: 'stop'; readonly times: StopTimes }
+  | { readonly kind: 'capture'; readonly setup: CaptureSetup | null }
   | { readonly kind: 'done'; readonly id: number; readonly failure: Failure | null };
 
 /** What a worker tells the main thread: the few things that change the server go through it. */
@@ -101,6 +103,10 @@ async function run(port: MessagePort, data: WorkerData): Promise<void> {
   port.on('message', (message: ToWorker) => {
     if (message.kind === 'done') {
       main.done(message.id, message.failure);
+      return;
+    }
+    if (message.kind === 'capture') {
+      listeners.capture(() => message.setup);
       return;
     }
     void listeners.stop(message.times).finally(() => {

@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import { type MessagePort, Worker } from 'node:worker_threads';
 import type { ReloadConfig } from './api/grpc/model-service.js';
 import type { DemandModel, JudgeSuspect } from './api/infer.js';
 import { ServingError } from './errors.js';
@@ -6,6 +6,7 @@ import type { Sockets, StopTimes } from './listeners/listeners.js';
 import type { Logger } from './logger.js';
 import { dupFd } from './native/listener.js';
 import type { Options } from './options/options.js';
+import type { CaptureSetup } from './record/capture.js';
 import type { SharedSecurity } from './security/security.js';
 import { type Ask, type FromWorker, type ToWorker, toFailure, type WorkerData } from './worker.js';
 
@@ -47,6 +48,11 @@ export class Workers {
     );
     await Promise.all(threads.map((thread) => thread.listening));
     return new Workers(threads);
+  }
+
+  /** As `Listeners.capture`, in every thread. */
+  capture(makeSetup: () => CaptureSetup | null): void {
+    for (const thread of this.#threads) thread.capture(makeSetup());
   }
 
   /** As `Listeners.stop`, in every thread. */
@@ -105,6 +111,10 @@ class Thread {
     });
   }
 
+  capture(setup: CaptureSetup | null): void {
+    this.#say({ kind: 'capture', setup }, setup === null ? [] : [setup.port]);
+  }
+
   async stop(times: StopTimes): Promise<void> {
     this.#stopping = true;
     this.#say({ kind: 'stop', times });
@@ -118,8 +128,8 @@ class Thread {
     );
   }
 
-  #say(message: ToWorker): void {
-    this.#worker.postMessage(message);
+  #say(message: ToWorker, transfer: readonly MessagePort[] = []): void {
+    this.#worker.postMessage(message, transfer);
   }
 }
 

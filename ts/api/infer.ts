@@ -13,6 +13,14 @@ export type Engine = Pick<
 /** A request's bytes. */
 export type RequestBody = Buffer | LargeBody;
 
+/** Sees answered requests, for the request log: `done` itself for those it leaves. */
+export interface Recorder {
+  wrap(target: Target, body: RequestBody, done: Done): Done;
+}
+
+/** So many targets are remembered for the recorder; past that the oldest half is forgotten, and not recorded. */
+const MAX_TARGETS = 65_536;
+
 /** The ticket of a request that was never queued: there is nothing to cancel. */
 const NO_TICKET = 0;
 
@@ -53,10 +61,11 @@ export class Inference {
   readonly #engine: Engine;
   readonly #demand: DemandModel | null;
   readonly #judge: JudgeSuspect | null;
-  /** What targets stand for; kept only where there are suspects. */
-  readonly #targets = new Map<number, Target>();
   /** By the ticket their caller knows. */
   readonly #waiting = new Map<number, Waiting>();
+  /** What targets stand for. */
+  readonly #targets = new Map<number, Target>();
+  #recorder: Recorder | null = null;
 
   /**
    * @param demand where models are loaded on demand; else null, and requests for a model that is not loaded fail at once
@@ -78,7 +87,11 @@ export class Inference {
   /** An id for what `target` names; kept by the callers per path or RPC. */
   target(target: Target): number {
     const id = this.#engine.target(target);
-    if (this.#judge !== null) this.#targets.set(id, target);
+    if (this.#targets.size >= MAX_TARGETS) {
+      for (const old of [...this.#targets.keys()].slice(0, MAX_TARGETS / 2))
+        this.#targets.delete(old);
+    }
+    this.#targets.set(id, target);
     return id;
   }
 
@@ -95,6 +108,29 @@ export class Inference {
    * @returns a ticket for {@link cancel}
    */
   run(target: number, body: RequestBody, deadlineMs: number, done: Done): number {
+    if (this.#recorder !== null)
+      return this.#recorded(this.#recorder, target, body, deadlineMs, done);
+    return this.#start(target, body, deadlineMs, done);
+  }
+
+  /** Has answered requests recorded from now on; null: no more. */
+  record(recorder: Recorder | null): void {
+    this.#recorder = recorder;
+  }
+
+  #recorded(
+    recorder: Recorder,
+    target: number,
+    body: RequestBody,
+    deadlineMs: number,
+    done: Done,
+  ): number {
+    const known = this.#targets.get(target);
+    const wrapped = known === undefined ? done : recorder.wrap(known, body, done);
+    return this.#start(target, body, deadlineMs, wrapped);
+  }
+
+  #start(target: number, body: RequestBody, deadlineMs: number, done: Done): number {
     if (this.#demand !== null || this.#judge !== null) {
       return this.#runAfter(target, body, deadlineMs, done);
     }

@@ -9,6 +9,7 @@ import type { Logger } from '../logger.js';
 import { catalog } from '../native/catalog.js';
 import { InferQueue } from '../native/infer-queue.js';
 import type { Options } from '../options/options.js';
+import { Capture, type CaptureSetup } from '../record/capture.js';
 import type { Security } from '../security/security.js';
 import { packageVersion } from '../version.js';
 import { Acceptor, type Balance, type ListenOn } from './acceptor.js';
@@ -45,6 +46,7 @@ export interface StopTimes {
 
 interface Parts {
   readonly queue: InferQueue;
+  readonly inference: Inference;
   readonly rest: RestServer | null;
   readonly grpc: GrpcServer | null;
   readonly acceptors: readonly Acceptor[];
@@ -58,6 +60,7 @@ const ACCEPTED = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000
 /** The listeners of one thread: its inference queue, REST and gRPC on it, and their sockets. */
 export class Listeners {
   readonly #parts: Parts;
+  #capture: Capture | null = null;
   #stopping: Promise<void> | null = null;
 
   private constructor(parts: Parts) {
@@ -96,9 +99,17 @@ export class Listeners {
       const hand = (socket: Socket): void => grpc.accept(socket);
       acceptors.push(...accept('grpc', sockets.grpc, { hand, open: calls, security, balance }));
     }
-    const listeners = new Listeners({ queue, rest, grpc, acceptors, open });
+    const listeners = new Listeners({ queue, inference, rest, grpc, acceptors, open });
     await Promise.all(acceptors.map((each) => each.listen()));
     return listeners;
+  }
+
+  /** Captures a share of the answered requests from now on; null: no more. */
+  capture(makeSetup: () => CaptureSetup | null): void {
+    const setup = makeSetup();
+    this.#capture?.end();
+    this.#capture = setup === null ? null : new Capture(setup);
+    this.#parts.inference.record(this.#capture);
   }
 
   /**
@@ -122,6 +133,7 @@ export class Listeners {
       grpc?.stop(deadlineMs),
     ]);
     await before(until, queue.close());
+    this.capture(() => null);
   }
 }
 

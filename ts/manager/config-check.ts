@@ -1,6 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { ServingError } from '../errors.js';
 import { checkLabels } from './labels.js';
+import { type LoggingPlace, loggingRule } from './logging-rule.js';
 import { type ModelConfig, PLATFORM } from './model-config.js';
 
 /** What a new config is checked against. */
@@ -13,6 +14,8 @@ export interface CheckContext {
   readonly allowUnavailableLabels: boolean;
   /** Labels may be moved to versions that are not available, too. */
   readonly forceLabels?: boolean;
+  /** Where requests may be logged. */
+  readonly logging?: LoggingPlace;
 }
 
 /**
@@ -75,6 +78,9 @@ export function checkConfigs(configs: readonly ModelConfig[], context: CheckCont
         context.forceLabels,
       );
     }
+  }
+  if (context.logging !== undefined) {
+    for (const config of configs) loggingRule(config, context.logging);
   }
   for (const { name, platform = PLATFORM } of configs) {
     if (platform === PLATFORM) continue;

@@ -242,6 +242,7 @@ export class ModelManager {
       initial,
       isAvailable: (name, version) => this.#models.get(name)?.isAvailable(version) ?? false,
       allowUnavailableLabels: this.#deps.options.allowVersionLabelsForUnavailableModels,
+      ...(this.#deps.options.logging === undefined ? {} : { logging: this.#deps.options.logging }),
       forceLabels: this.#deps.options.forceAllowAnyVersionLabelsForUnavailableModels,
     });
   }

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { LoadOptions } from '../native/model.js';
+import type { LoggingPlace } from './logging-rule.js';
 
 /** How models are found, loaded and forgotten. Names are TensorFlow Serving's flags where it has one. */
 export interface ManagerOptions {
@@ -48,6 +49,8 @@ export interface ManagerOptions {
   readonly modelChecksumsFile: string;
   /** Refuse versions without checksums. */
   readonly requireChecksums: boolean;
+  /** Where the requests of models may be logged; not checked when left out. */
+  readonly logging?: LoggingPlace;
 }
 
 /** When models are loaded. */

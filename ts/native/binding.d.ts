@@ -182,6 +182,9 @@ export interface CopyCounters {
   tensorflowCopies: number
 }
 
+/** Counts requests of a model that were to be logged; `code` is 0 when they were written. */
+export declare function countLogged(model: string, code: number, count: number): void
+
 /** Reads the JSON body of `:classify` and `:regress`. */
 export declare function decodeExamples(body: Uint8Array): CodecExamples
 
@@ -239,6 +242,22 @@ export declare function leaving(code: number): void
 
 /** Loads a library of custom operations. */
 export declare function loadOpLibrary(path: string): void
+
+/** Every model's requests to be logged since the process began. */
+export declare function loggedCounters(): Array<LoggedInfo>
+
+/** Requests to be logged of one model with one outcome. */
+export interface LoggedInfo {
+  /** The model's name. */
+  model: string
+  /** Canonical code number; 0: written. */
+  code: number
+  /** How many. */
+  count: number
+}
+
+/** The checksum that TFRecord files carry. */
+export declare function maskedCrc32C(bytes: Uint8Array): number
 
 /** A version's signatures. */
 export interface MetadataInfo {
@@ -389,6 +408,19 @@ export interface QueueOptions {
   /** Most elements of a tensor in a request. */
   maxTensorElements: number
 }
+
+/** An answered REST predict as messages. */
+export interface RecordedPredict {
+  /** The signature it was resolved to. */
+  signatureName: string
+  /** A `PredictRequest`. */
+  request: Buffer
+  /** A `PredictResponse`; `null` where the answer does not tell its tensors. */
+  response: Buffer | null
+}
+
+/** Reads the body and the reply of an answered REST predict as the messages gRPC would have carried. The version must still be there. */
+export declare function recordPredict(target: TargetSpec, version: bigint, body: Uint8Array, reply: Uint8Array): RecordedPredict
 
 /** The open library, or `null`. */
 export declare function runtimeInfo(): NativeRuntimeInfo | null

@@ -15,6 +15,7 @@ export class LargeBody {
   readonly id: number;
   readonly #store: BodyStore;
   #closed = false;
+  #bytes = 0;
 
   /** @throws {ServingError} `RESOURCE_EXHAUSTED` there is no memory for it */
   constructor(store: BodyStore, expectedBytes: number) {
@@ -28,7 +29,14 @@ export class LargeBody {
    * @throws {ServingError} `RESOURCE_EXHAUSTED` there is no memory for it
    */
   write(part: Buffer): void {
-    if (!this.#closed) call(() => this.#store.writeBody(this.id, part));
+    if (this.#closed) return;
+    call(() => this.#store.writeBody(this.id, part));
+    this.#bytes += part.length;
+  }
+
+  /** How long it has become. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** A copy of all parts; none can be added from now on. */

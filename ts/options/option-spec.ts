@@ -13,6 +13,7 @@ interface Common {
 /** Headings of `servable serve --help`, in the order they are printed. */
 export type Group =
   | 'Models'
+  | 'Request log'
   | 'Listeners'
   | 'Limits'
   | 'Reliability'

@@ -16,6 +16,7 @@ mod pin;
 mod predict;
 mod process;
 mod queue;
+mod record;
 mod runtime;
 mod target;
 mod warmup;

@@ -61,6 +61,11 @@ pub struct Target {
 }
 
 impl Target {
+    /// The model in the path.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// One request to this target but for its body.
     pub fn call<'a>(&'a self, settings: &'a Settings) -> Call<'a> {
         let choice = match (self.version, &self.label) {

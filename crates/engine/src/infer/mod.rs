@@ -10,6 +10,7 @@ mod multi;
 mod predict_grpc;
 mod predict_raw;
 mod predict_rest;
+pub mod recorded;
 mod session_run;
 
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use servable_codec::json::predict::Format;
 use servable_codec::json::print;
 use servable_codec::raw::image::ImageOptions;
 use servable_codec::raw::{csv, image, npy};
-use servable_codec::{Error, TensorView};
+use servable_codec::{DecodedTensor, Error, SignatureSpec, TensorView};
 
 use super::feed::feed;
 use super::{Ask, Finish, Stop, Work, predict_rest, view};
@@ -23,20 +23,7 @@ pub(super) fn prepare<R: Runner>(ask: &mut Ask<'_, R>, body: &[u8]) -> Result<Wo
     }
     let plan = signature.plan()?;
     ask.pass(&signature)?;
-    let limits = ask.call.settings.tensor;
-    let tensor = match ask.call.body {
-        BodyForm::Csv { header } => csv::decode(body, &signature.spec, &limits, header)?,
-        BodyForm::Image { keep_scale } => {
-            let options = ImageOptions {
-                keep_scale,
-                ..ImageOptions::default()
-            };
-            image::decode(body, &signature.spec, &options)?
-        }
-        BodyForm::Npy | BodyForm::Json | BodyForm::Protobuf => {
-            npy::decode(body, &signature.spec, &limits)?
-        }
-    };
+    let tensor = decode(ask.call, body, &signature.spec)?;
     servable.check_shape(&signature, 0, &tensor.shape)?;
     let feeds = vec![feed(servable.runner(), plan, tensor, ask.owner)?];
     let plan = Arc::clone(plan);
@@ -48,6 +35,26 @@ pub(super) fn prepare<R: Runner>(ask: &mut Ask<'_, R>, body: &[u8]) -> Result<Wo
         feeds,
         finish: Finish::RestRaw,
     })
+}
+
+/// The one tensor of a body.
+pub(super) fn decode<'b>(
+    call: &Call<'_>,
+    body: &'b [u8],
+    spec: &SignatureSpec,
+) -> Result<DecodedTensor<'b>, Error> {
+    let limits = call.settings.tensor;
+    match call.body {
+        BodyForm::Csv { header } => csv::decode(body, spec, &limits, header),
+        BodyForm::Image { keep_scale } => {
+            let options = ImageOptions {
+                keep_scale,
+                ..ImageOptions::default()
+            };
+            image::decode(body, spec, &options)
+        }
+        BodyForm::Npy | BodyForm::Json | BodyForm::Protobuf => npy::decode(body, spec, &limits),
+    }
 }
 
 /// Prints the answer to a body that is neither rows nor columns: as rows where every output has one a row, else as columns.
