@@ -1,4 +1,4 @@
-// Builds the addon with cargo alone and copies it: node scripts/build-addon.mjs FILE.node [--target TRIPLE] [--glibc 2.17]
+// Builds the addon with cargo alone and copies it: node scripts/build-addon.mjs FILE.node [--target TRIPLE] [--glibc 2.17] [--root FOLDER]
 //
 // binding.gyp's action and the release's build. --glibc links against that version through cargo-zigbuild, whatever this
 // machine has: python3 -m pip install -r scripts/zig-requirements.txt. The cdylib's place is cargo's own word, so
@@ -10,7 +10,11 @@ import { parseArgs } from 'node:util';
 import { fail, ROOT } from './lib.mjs';
 
 const { values, positionals } = parseArgs({
-  options: { target: { type: 'string' }, glibc: { type: 'string' } },
+  options: {
+    target: { type: 'string' },
+    glibc: { type: 'string' },
+    root: { type: 'string', default: ROOT },
+  },
   allowPositionals: true,
 });
 if (positionals.length !== 1)
@@ -35,7 +39,7 @@ const cargo = spawnSync(
     ],
     ...(target === undefined ? [] : ['--target', target]),
   ],
-  { cwd: ROOT, env, encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'inherit'] },
+  { cwd: values.root, env, encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'inherit'] },
 );
 if (cargo.error?.code === 'ENOENT')
   fail('cargo is not on PATH: install Rust from https://rustup.rs and run this again');

@@ -77,7 +77,7 @@ it('SavedModels that are cut, corrupt or have flipped bits load or fail, and nev
   for (const [from, file, keep] of cuts) {
     place(++version, from, (folder) => truncateSync(join(folder, file), keep));
   }
-  const mutations = sized(40, 200);
+  const mutations = sized(12, 200);
   for (let index = 0; index < mutations; index += 1) {
     const file = random.pick([SAVED_MODEL, SAVED_MODEL, SAVED_MODEL, VARIABLES, INDEX]);
     place(++version, random.pick(SOURCES), (folder) => {

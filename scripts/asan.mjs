@@ -1,0 +1,42 @@
+// npm run test:asan: the Rust tests under AddressSanitizer, and under Miri where it is installed.
+//
+// The stable toolchain carries the sanitizer's runtime; the option is unstable, hence RUSTC_BOOTSTRAP. Its builds have a folder of
+// their own: target/asan. Crates that Node or TensorFlow load are not among them: neither is built with the sanitizer, and its
+// runtime must be first in a process.
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { capture, ensureRuntime, ROOT, run } from './lib.mjs';
+
+const host = /^host: (.*)$/m.exec(capture('rustc', ['-vV']))?.[1] ?? '';
+if (!/^(x86_64|aarch64)-(unknown-linux-gnu|apple-darwin)$/.test(host)) {
+  console.log(`AddressSanitizer is not available for ${host}: skipped`);
+  process.exit(0);
+}
+const crates = (names) => names.flatMap((name) => ['-p', `servable-${name}`]);
+const env = {
+  ...process.env,
+  RUSTC_BOOTSTRAP: '1',
+  RUSTFLAGS: '-Zsanitizer=address',
+  CARGO_TARGET_DIR: join(ROOT, 'target', 'asan'),
+  SERVABLE_TENSORFLOW_LIBRARY: await ensureRuntime(),
+  // TensorFlow keeps its registries and thread pools until the process ends.
+  ASAN_OPTIONS: 'detect_leaks=0:strict_string_checks=1:detect_stack_use_after_return=1',
+};
+const tests = ['--lib', '--tests', '--target', host];
+console.log('== codec, engine and tensorflow under AddressSanitizer');
+const asan = await run('cargo', ['test', ...crates(['codec', 'engine', 'tensorflow']), ...tests], {
+  env,
+});
+
+console.log('\n== codec under Miri');
+const probe = spawnSync('cargo', ['+nightly', 'miri', '--version'], { encoding: 'utf8' });
+let miri = 0;
+if (probe.status === 0) {
+  miri = await run('cargo', ['+nightly', 'miri', 'test', ...crates(['codec']), '--lib'], {
+    env: { ...process.env, MIRIFLAGS: '-Zmiri-disable-isolation' },
+  });
+} else {
+  const reason = (probe.stderr ?? String(probe.error)).trim().split('\n')[0];
+  console.log(`skipped: ${reason}; rustup +nightly component add miri`);
+}
+process.exit(asan === 0 && miri === 0 ? 0 : 1);
