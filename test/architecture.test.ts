@@ -6,12 +6,14 @@ import { ROOT } from './support/paths.js';
 /** Which folders of ts/ each one may import from; files directly in ts/ that compose the others are `root`. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   api: ['codec', 'manager', 'native', 'security', 'shared'],
+  bench: ['codec', 'shared'],
   codec: ['native', 'shared'],
   manager: ['codec', 'native', 'options', 'shared'],
   native: ['shared'],
   runtime: ['native', 'shared'],
   cli: [
     'api',
+    'bench',
     'cli',
     'codec',
     'manager',

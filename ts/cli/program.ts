@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { CONFIG_DOC, flagsHelp } from '../options/flags.js';
 import { OPTION_NAMES, OPTIONS, type OptionSpec } from '../options/options.js';
+import { registerBench } from './bench.js';
 import { registerCompletion } from './completion.js';
 import { registerConfig } from './config.js';
 import { registerDoctor } from './doctor.js';
@@ -9,6 +10,7 @@ import { registerModels } from './models.js';
 import { registerPredict } from './predict.js';
 import { registerRuntime } from './runtime.js';
 import { registerToken } from './token.js';
+import { registerTune } from './tune.js';
 
 /** The whole command tree, for help, completion and every command but the server's. */
 export function makeProgram(): Command {
@@ -31,6 +33,8 @@ export function makeProgram(): Command {
   });
   registerInspect(program);
   registerPredict(program);
+  registerBench(program);
+  registerTune(program);
   registerModels(program);
   registerConfig(program);
   registerToken(program);
