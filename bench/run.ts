@@ -9,6 +9,7 @@ import { grpcEcho, grpcServable, restEcho, restServable } from './load/contender
 import { THREE_FLOATS } from './suites/bodies.js';
 import { goldenPredict, jsonDecode, jsonPrint, tensorProto } from './suites/kernels.js';
 import { type Timing, timeAsync, timeSync } from './suites/measure.js';
+import { accessLines } from './suites/observe.js';
 import { loadModels, predicts } from './suites/predict.js';
 
 const SECONDS_EACH = 1;
@@ -28,6 +29,7 @@ function print(title: string, timings: readonly Timing[]): void {
 print('JSON in', timeSync(jsonDecode(), SECONDS_EACH));
 print('JSON out', timeSync(jsonPrint(), SECONDS_EACH));
 print('TensorProto in', timeSync(tensorProto(), SECONDS_EACH));
+print('Access log', timeSync(accessLines(), SECONDS_EACH));
 
 const models = await loadModels();
 print(

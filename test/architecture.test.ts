@@ -5,11 +5,12 @@ import { ROOT } from './support/paths.js';
 
 /** Which folders of ts/ each one may import from; files directly in ts/ that compose the others are `root`. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  api: ['codec', 'manager', 'native', 'security', 'shared'],
+  api: ['codec', 'manager', 'native', 'observe', 'security', 'shared'],
   bench: ['codec', 'shared'],
   codec: ['native', 'shared'],
-  manager: ['codec', 'native', 'options', 'shared'],
+  manager: ['codec', 'native', 'observe', 'options', 'shared'],
   native: ['shared'],
+  observe: ['native', 'shared'],
   runtime: ['native', 'shared'],
   cli: [
     'api',
@@ -18,6 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'codec',
     'manager',
     'native',
+    'observe',
     'options',
     'record',
     'root',
@@ -27,7 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'supervise',
   ],
   library: ['codec', 'native', 'runtime', 'shared'],
-  listeners: ['api', 'native', 'options', 'record', 'root', 'security', 'shared'],
+  listeners: ['api', 'native', 'observe', 'options', 'record', 'root', 'security', 'shared'],
   options: ['codec', 'shared'],
   record: ['codec', 'manager', 'native', 'shared'],
   supervise: ['listeners', 'native', 'options', 'shared'],
@@ -40,6 +42,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'listeners',
     'manager',
     'native',
+    'observe',
     'options',
     'record',
     'runtime',

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createLogger } from '../ts/logger.js';
+import { createLogger, LevelControl } from '../ts/logger.js';
 
 function collect(format: 'json' | 'text', level: 'info' | 'warn' = 'info') {
   const lines: string[] = [];
@@ -40,4 +40,19 @@ it('leaves out what is below the level', () => {
   logger.debug({}, 'x');
   logger.warn({}, 'y');
   expect(lines).toHaveLength(1);
+});
+
+it('a level that is shared between threads changes what their loggers write', () => {
+  const lines: string[] = [];
+  const main = new LevelControl('warn');
+  const worker = new LevelControl(main.buffer);
+  const write = (line: string): void => void lines.push(line);
+  const logger = createLogger({ level: worker, format: 'json', write }).child({ worker: 1 });
+  logger.info({}, 'not yet');
+  main.set('debug');
+  logger.debug({}, 'now');
+  expect(worker.level).toBe('debug');
+  main.set('silent');
+  logger.fatal({}, 'never');
+  expect(lines.map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual(['now']);
 });

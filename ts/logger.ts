@@ -15,9 +15,59 @@ export interface Logger {
   child(fields: LogFields): Logger;
 }
 
+/** The names of levels, least serious first, with pino's numbers. */
+const NUMBERS = {
+  trace: 10,
+  debug: 20,
+  info: 30,
+  warn: 40,
+  error: 50,
+  fatal: 60,
+  silent: 70,
+} as const;
+
+/** How serious a log line must be to be written; `silent` writes none. */
+export type LevelName = keyof typeof NUMBERS;
+
+/** Every level, least serious first. */
+export const LEVEL_NAMES = Object.keys(NUMBERS) as readonly LevelName[];
+
+/** Pino's number of a level; `silent` is above all. */
+export function levelNumber(name: LevelName): number {
+  return NUMBERS[name];
+}
+
+/** A level that can be changed while loggers of several threads use it. */
+export class LevelControl {
+  /** For the other threads. */
+  readonly buffer: SharedArrayBuffer;
+  readonly #number: Int32Array;
+
+  /** @param from a level to begin with, or the buffer of another thread's control */
+  constructor(from: LevelName | SharedArrayBuffer) {
+    this.buffer = typeof from === 'string' ? new SharedArrayBuffer(4) : from;
+    this.#number = new Int32Array(this.buffer);
+    if (typeof from === 'string') this.set(from);
+  }
+
+  get level(): LevelName {
+    const number = this.#number[0] ?? 0;
+    return LEVEL_NAMES.find((name) => NUMBERS[name] >= number) ?? 'silent';
+  }
+
+  set(level: LevelName): void {
+    this.#number[0] = NUMBERS[level];
+  }
+
+  /** Whether lines of this number are written. */
+  allows(number: number): boolean {
+    return number >= (this.#number[0] ?? 0);
+  }
+}
+
 /** How log lines are written. */
 export interface LoggerOptions {
-  readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+  readonly level: LevelName | LevelControl;
   /** `auto` is text on a terminal and JSON elsewhere. */
   readonly format: 'auto' | 'text' | 'json';
   /** Where lines go: standard error, unless a test collects them. */
@@ -39,8 +89,9 @@ export function createLogger(options: LoggerOptions): Logger {
   const text = options.format === 'text' || (options.format === 'auto' && process.stderr.isTTY);
   const colour = text && options.write === undefined && process.stderr.isTTY && useColour();
   const stream = { write: text ? (line: string) => write(textLine(line, colour)) : write };
-  const logger = pino({ level: options.level, base: null }, stream);
-  return adapt(logger);
+  const level =
+    options.level instanceof LevelControl ? options.level : new LevelControl(options.level);
+  return adapt(pino({ level: 'trace', base: null }, stream), level);
 }
 
 function writeToStandardError(line: string): void {
@@ -52,14 +103,19 @@ function useColour(): boolean {
   return process.env.NO_COLOR === undefined && process.env.TERM !== 'dumb';
 }
 
-function adapt(logger: Pino): Logger {
+function adapt(logger: Pino, level: LevelControl): Logger {
+  const at =
+    (name: 'debug' | 'info' | 'warn' | 'error' | 'fatal') =>
+    (fields: LogFields, message: string): void => {
+      if (level.allows(NUMBERS[name])) logger[name](fields, message);
+    };
   return {
-    debug: (fields, message) => logger.debug(fields, message),
-    info: (fields, message) => logger.info(fields, message),
-    warn: (fields, message) => logger.warn(fields, message),
-    error: (fields, message) => logger.error(fields, message),
-    fatal: (fields, message) => logger.fatal(fields, message),
-    child: (fields) => adapt(logger.child(fields)),
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    fatal: at('fatal'),
+    child: (fields) => adapt(logger.child(fields), level),
   };
 }
 

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Addresses, announce } from './announce.js';
 import { isServing } from './api/model-status.js';
 import { Deferred } from './deferred.js';
 import { ServingError } from './errors.js';
@@ -7,9 +8,10 @@ import type { AdminListeners, AdminSockets } from './listeners/admin-listeners.j
 import type { ListenerDependencies, StopTimes } from './listeners/listeners.js';
 import { type BoundSockets, bindSockets } from './listeners/sockets.js';
 import { workerCount } from './listeners/worker-count.js';
-import { createLogger, type Logger } from './logger.js';
+import { createLogger, LevelControl, type Logger } from './logger.js';
 import { systemClock } from './manager/clock.js';
 import { ConfigPoller } from './manager/config-poll.js';
+import { measureEvents } from './manager/event-metrics.js';
 import { firstOutcomes } from './manager/first-outcomes.js';
 import { failedForGood, type LoadSummary, loadError } from './manager/load-summary.js';
 import { ModelManager } from './manager/manager.js';
@@ -18,10 +20,12 @@ import type { Stores } from './manager/store/stores.js';
 import { managerOptions, poolOptions, storeOptions, warmUpWith } from './manager-options.js';
 import { initialModels, type ServerModel } from './models.js';
 import { catalog, type ModelStatus } from './native/catalog.js';
+import { requestCounts } from './native/counters.js';
 import { closeFd } from './native/listener.js';
 import { loadModel } from './native/model.js';
 import { configurePool } from './native/pool.js';
 import { type RuntimeInfo, runtimeInfo } from './native/runtime.js';
+import { metricsPaths } from './options/monitoring-config.js';
 import { type Options, resolveOptions } from './options/options.js';
 import { type SessionSettings, sessionSettings } from './options/session-config.js';
 import { type Capturing, RequestLogs } from './request-logs.js';
@@ -31,6 +35,7 @@ import { checkSecurity, Security, shareSecurity } from './security/security.js';
 import { Isolation } from './supervise/isolation.js';
 import { givenSockets, type Supervised } from './supervise/supervised.js';
 
+export type { Addresses } from './announce.js';
 export type { ServerModel } from './models.js';
 
 /** Every option of `servable serve` by its configuration key, and the models. All have defaults. */
@@ -39,14 +44,6 @@ export interface ServerOptions extends Partial<Options> {
   readonly models?: readonly ServerModel[];
   /** Where log lines go; by `logLevel` and `logFormat` to standard error when left out. */
   readonly logger?: Logger;
-}
-
-/** Where a running server answers. */
-export interface Addresses {
-  /** Such as `http://localhost:8501`; null when REST has no port. */
-  readonly rest: string | null;
-  /** Such as `localhost:8500`; null when gRPC has no port. */
-  readonly grpc: string | null;
 }
 
 /** A TensorFlow model server in this process. There can be one at a time, because its catalog belongs to the process. */
@@ -88,8 +85,16 @@ export function createServer(
       '--supervise: only `servable serve` can start another process to serve from',
     );
   }
-  const log = logger ?? createLogger({ level: complete.logLevel, format: complete.logFormat });
-  return new ModelServer({ options: complete, warnings, given: models, logger: log, supervised });
+  const level = new LevelControl(complete.logLevel);
+  const log = logger ?? createLogger({ level, format: complete.logFormat });
+  return new ModelServer({
+    options: complete,
+    warnings,
+    given: models,
+    logger: log,
+    level: logger === undefined ? level : null,
+    supervised,
+  });
 }
 
 /** Threads that own listeners: the parts of one server in this thread, or in workers. */
@@ -102,6 +107,8 @@ interface ModelServerParts {
   readonly warnings: readonly string[];
   readonly given: readonly ServerModel[] | undefined;
   readonly logger: Logger;
+  /** Of that logger; null where it was given. */
+  readonly level: LevelControl | null;
   readonly supervised: Supervised | null;
 }
 
@@ -110,6 +117,7 @@ class ModelServer implements Server {
   readonly #warnings: readonly string[];
   readonly #given: readonly ServerModel[] | undefined;
   readonly #logger: Logger;
+  readonly #level: LevelControl | null;
   readonly #supervised: Supervised | null;
   #isolation: Isolation | null = null;
   #manager: ModelManager | null = null;
@@ -118,6 +126,7 @@ class ModelServer implements Server {
   #security: Security | null = null;
   #poller: ConfigPoller | null = null;
   #requestLogs: RequestLogs | null = null;
+  #metricsPaths: readonly string[] = [];
   /** Reads the model config file again; null where the models come from elsewhere. */
   readonly #reread: (() => Promise<readonly ModelConfig[] | null>) | null;
   /** Descriptors that nobody listens on yet. */
@@ -127,11 +136,12 @@ class ModelServer implements Server {
   readonly #addresses = new Deferred<Addresses>();
   readonly #broken = new Deferred<never>();
 
-  constructor({ options, warnings, given, logger, supervised }: ModelServerParts) {
+  constructor({ options, warnings, given, logger, level, supervised }: ModelServerParts) {
     this.#options = options;
     this.#warnings = warnings;
     this.#given = given;
     this.#logger = logger;
+    this.#level = level;
     this.#supervised = supervised;
     const file = given === undefined ? options.modelConfigFile : '';
     this.#reread =
@@ -194,6 +204,7 @@ class ModelServer implements Server {
     this.#stopIfAsked();
     const session = await sessionSettings(options);
     for (const warning of session.warnings) this.#logger.warn({}, warning);
+    this.#metricsPaths = await metricsPaths(options.monitoringConfigFile);
     // Loaded here, because it is time that the library takes to open as well.
     const { ModelStores } = await import('./manager/store/stores.js');
     const manager = this.#makeManager(runtime, session, new ModelStores(storeOptions(options)));
@@ -217,7 +228,7 @@ class ModelServer implements Server {
     await firstOutcomes(manager);
     this.#stopIfAsked();
     if (this.models().some(isServing)) catalog.setReady(true);
-    this.#announce();
+    this.#addresses.resolve(announce(options, this.#logger));
     this.#requireOne(await manager.initialLoad());
     this.#isolation.serving();
     this.#stopIfAsked();
@@ -255,9 +266,9 @@ class ModelServer implements Server {
       ...warmUpWith(this.#options),
       options: managerOptions(this.#options, session),
       stores,
-      requestCounts: () =>
-        new Map(catalog.counters().map((it) => [it.name, it.inlineRuns + it.pooledRuns])),
+      requestCounts: () => new Map(requestCounts().map((it) => [it.name, it.requests])),
     });
+    measureEvents(this.#manager);
     return this.#manager;
   }
 
@@ -269,6 +280,8 @@ class ModelServer implements Server {
       demand: (name: string) => this.#running().demand(name),
       judge: this.#isolation?.judge ?? null,
       logger: this.#logger,
+      metricsPaths: this.#metricsPaths,
+      level: this.#level,
     };
     const count = workerCount(this.#options.workers);
     const shared = shareSecurity(count);
@@ -278,7 +291,7 @@ class ModelServer implements Server {
       const { Listeners } = await import('./listeners/listeners.js');
       // The listeners own the descriptors from here on.
       this.#disown([...rest, ...grpc]);
-      const own: ListenerDependencies = { ...common, security, balance: null };
+      const own: ListenerDependencies = { ...common, security, worker: 0, balance: null };
       return Listeners.start(own);
     }
     const { Workers } = await import('./workers.js');
@@ -287,22 +300,6 @@ class ModelServer implements Server {
     // They have duplicates; one that stayed open here would take connections that nobody accepts.
     for (const fd of this.#disown([...rest, ...grpc])) closeFd(fd);
     return workers;
-  }
-
-  /** The lines TensorFlow Serving logs, which scripts wait for; and the addresses for whoever asked. */
-  #announce(): void {
-    const { host, port, restApiPort } = this.#options;
-    const shown = host === '::' ? '0.0.0.0' : host;
-    if (port !== 0) this.#logger.info({}, `Running gRPC ModelServer at ${shown}:${port} ...`);
-    if (restApiPort !== 0) {
-      this.#logger.info({}, `Exporting HTTP/REST API at:localhost:${restApiPort} ...`);
-    }
-    const name = host === '::' || host === '0.0.0.0' ? 'localhost' : host;
-    const url = name.includes(':') ? `[${name}]` : name;
-    this.#addresses.resolve({
-      rest: restApiPort === 0 ? null : `http://${url}:${restApiPort}`,
-      grpc: port === 0 ? null : `${url}:${port}`,
-    });
   }
 
   async #reload(bytes: Buffer): Promise<void> {
@@ -340,11 +337,13 @@ class ModelServer implements Server {
   async #openAdmin(on: AdminSockets, manager: ModelManager): Promise<AdminListeners | null> {
     const security = this.#security;
     if (on.sockets.length === 0 || security === null) return null;
-    const [{ Admin }, { AdminListeners }] = await Promise.all([
+    const [{ Admin }, { LogLevels }, { AdminListeners }] = await Promise.all([
       import('./api/admin/admin.js'),
+      import('./observe/log-levels.js'),
       import('./listeners/admin-listeners.js'),
     ]);
-    const admin = new Admin({ manager: () => manager, reread: this.#reread });
+    const logLevels = this.#level === null ? null : new LogLevels(this.#level);
+    const admin = new Admin({ manager: () => manager, reread: this.#reread, logLevels });
     this.#disown(on.sockets);
     return AdminListeners.start(admin, on, this.#logger, security);
   }

@@ -3,7 +3,7 @@ import type { Suspect } from './api/infer.js';
 import { type CodeName, ServingError, toServingError } from './errors.js';
 import { Balance, type ListenOn } from './listeners/acceptor.js';
 import { Listeners, type StopTimes } from './listeners/listeners.js';
-import { createLogger } from './logger.js';
+import { createLogger, LevelControl } from './logger.js';
 import type { Options } from './options/options.js';
 import type { CaptureSetup } from './record/capture.js';
 import { Security, type SharedSecurity } from './security/security.js';
@@ -15,6 +15,9 @@ export interface WorkerData {
   readonly shared: SharedSecurity;
   readonly rest: readonly ListenOn[];
   readonly grpc: readonly ListenOn[];
+  readonly metricsPaths: readonly string[];
+  /** The log's level, shared with the main thread; null where the options say. */
+  readonly logLevel: SharedArrayBuffer | null;
   /** Connections per worker. */
   readonly balance: SharedArrayBuffer;
   /** Some requests must be tried out before they run here. */
@@ -86,7 +89,8 @@ class MainThread {
 async function run(port: MessagePort, data: WorkerData): Promise<void> {
   const main = new MainThread(port);
   const { options } = data;
-  const logger = createLogger({ level: options.logLevel, format: options.logFormat }).child({
+  const level = new LevelControl(data.logLevel ?? options.logLevel);
+  const logger = createLogger({ level, format: options.logFormat }).child({
     worker: data.index,
   });
   const security = await Security.open({ options, logger, shared: data.shared });
@@ -98,6 +102,8 @@ async function run(port: MessagePort, data: WorkerData): Promise<void> {
     judge: data.hasSuspects ? (suspect) => main.ask({ kind: 'judge', suspect }) : null,
     logger,
     security,
+    metricsPaths: data.metricsPaths,
+    worker: data.index,
     balance: new Balance(data.balance, data.index),
   });
   port.on('message', (message: ToWorker) => {

@@ -3,7 +3,7 @@ import type { ReloadConfig } from './api/grpc/model-service.js';
 import type { DemandModel, JudgeSuspect } from './api/infer.js';
 import { ServingError } from './errors.js';
 import type { Sockets, StopTimes } from './listeners/listeners.js';
-import type { Logger } from './logger.js';
+import type { LevelControl, Logger } from './logger.js';
 import { dupFd } from './native/listener.js';
 import type { Options } from './options/options.js';
 import type { CaptureSetup } from './record/capture.js';
@@ -27,6 +27,9 @@ export interface WorkersDependencies {
   readonly demand: DemandModel;
   readonly judge: JudgeSuspect | null;
   readonly logger: Logger;
+  readonly metricsPaths: readonly string[];
+  /** Of the log; null where it was given. */
+  readonly level: LevelControl | null;
   /** A worker ended by itself, which is a defect. */
   readonly onCrash: (error: Error) => void;
 }
@@ -80,6 +83,8 @@ class Thread {
       shared,
       rest: own(sockets.rest),
       grpc: own(sockets.grpc),
+      metricsPaths: dependencies.metricsPaths,
+      logLevel: dependencies.level?.buffer ?? null,
       balance,
       hasSuspects: judge !== null,
     };

@@ -12,6 +12,12 @@ import { Bench } from '../manager/support.js';
 
 let bench: Bench;
 let app: FastifyInstance;
+/** Levels that only keep what they are told. */
+const told: unknown[] = [];
+const logLevels = {
+  all: () => ({ servable: 'info', tensorflow: 'warn' }) as const,
+  set: (level: unknown, component: unknown) => void told.push([level, component]),
+};
 
 async function begin(options: Partial<ManagerOptions> = {}): Promise<void> {
   bench = new Bench({ fileSystemPollWaitSeconds: 0, numLoadThreads: 4, ...options });
@@ -22,6 +28,7 @@ async function begin(options: Partial<ManagerOptions> = {}): Promise<void> {
   const admin = new Admin({
     manager: () => bench.manager,
     reread: () => rereadModelConfigFile(file),
+    logLevels,
   });
   app = await createAdminServer({ admin, logger: silentLogger, isLocal: true, door: null });
 }
@@ -243,5 +250,24 @@ describe('who may ask', () => {
     expect((await ask('GET', '/v1/models')).status).toBe(404);
     const big = await ask('POST', '/admin/reload', `"${'x'.repeat(17 * 1024 * 1024)}"`);
     expect(big.status).toBe(413);
+  });
+});
+
+describe('the log level', () => {
+  it('is told and set, for all or one component', async () => {
+    const { document } = await ask('GET', '/admin/log_level');
+    expect(document).toEqual({ levels: { servable: 'info', tensorflow: 'warn' } });
+    await ask('PUT', '/admin/log_level', { level: 'debug' });
+    const one = await ask('PUT', '/admin/log_level', { level: 'error', component: 'tensorflow' });
+    expect(one.status).toBe(200);
+    expect(told).toEqual([
+      ['debug', null],
+      ['error', 'tensorflow'],
+    ]);
+  });
+
+  it('is not for the server where the log is the embedding program’s', async () => {
+    const admin = new Admin({ manager: () => bench.manager, reread: null, logLevels: null });
+    expect(() => admin.logLevels()).toThrow(/program that the server runs in/);
   });
 });

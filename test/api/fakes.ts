@@ -53,6 +53,7 @@ export class FakeEngine implements Engine {
   /** Targets whose requests are refused at the door. */
   readonly overloaded = new Set<number>();
   targetCalls = 0;
+  refused = 0;
   answer: (seen: Seen) => Answer;
   readonly #targets: Target[] = [];
   #running = 0;
@@ -87,6 +88,10 @@ export class FakeEngine implements Engine {
     }
     this.#tickets += 1;
     return this.#tickets;
+  }
+
+  refuse(): void {
+    this.refused += 1;
   }
 
   cancel(ticket: number): void {
@@ -144,7 +149,6 @@ export function fakeCatalog(
     source(name) {
       return this.sources.get(name) ?? null;
     },
-    counters: () => [],
     ready() {
       return this.isReady;
     },

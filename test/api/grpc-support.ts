@@ -4,6 +4,7 @@ import { afterEach } from 'vitest';
 import type { Door } from '../../ts/api/door.js';
 import { GrpcServer, type GrpcSettings } from '../../ts/api/grpc/server.js';
 import { Inference } from '../../ts/api/infer.js';
+import type { Observer } from '../../ts/observe/observer.js';
 import type { Admission } from '../../ts/security/admission.js';
 import { FakeEngine, fakeCatalog } from './fakes.js';
 
@@ -30,6 +31,7 @@ export async function start(
     catalog?: ReturnType<typeof fakeCatalog>;
     settings?: Partial<GrpcSettings>;
     reload?: (config: Buffer) => Promise<void>;
+    observer?: Observer;
   } = {},
 ): Promise<Started> {
   const reloads: Buffer[] = [];
@@ -52,6 +54,7 @@ export async function start(
       session: false,
       ...options.settings,
     },
+    observer: options.observer ?? null,
   });
   const acceptor: Server = createServer((socket) => server.accept(socket));
   await new Promise<void>((resolve) => acceptor.listen(0, '127.0.0.1', () => resolve()));

@@ -3,8 +3,10 @@ import type { FastifyInstance } from 'fastify';
 import { afterEach } from 'vitest';
 import type { Door } from '../../ts/api/door.js';
 import { Inference } from '../../ts/api/infer.js';
-import { createRestServer, type RestTimeouts } from '../../ts/api/rest/server.js';
+import type { MetricsPage } from '../../ts/api/rest/metrics.js';
+import { type CountRest, createRestServer, type RestTimeouts } from '../../ts/api/rest/server.js';
 import { silentLogger } from '../../ts/logger.js';
+import type { Observer } from '../../ts/observe/observer.js';
 import type { Admission } from '../../ts/security/admission.js';
 import { FakeEngine, fakeCatalog } from './fakes.js';
 
@@ -18,6 +20,9 @@ export async function rest(
     admission?: Admission;
     timeouts?: Partial<RestTimeouts>;
     catalog?: ReturnType<typeof fakeCatalog>;
+    metrics?: MetricsPage;
+    count?: CountRest;
+    observer?: Observer;
     cors?: Partial<{ enabled: boolean; origins: string[]; headers: string[] }>;
     settings?: Partial<{ timeoutMs: number; maxBytes: number; compressMinBytes: number }>;
   } = {},
@@ -38,6 +43,9 @@ export async function rest(
     maxHeaderBytes: 16_384,
     cors: { enabled: false, origins: ['*'], headers: ['Content-Type'], ...options.cors },
     docs: null,
+    metrics: options.metrics ?? null,
+    count: options.count ?? (() => undefined),
+    observer: options.observer ?? null,
   });
   open.push(app);
   return app;

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { catalog } from '../../ts/native/catalog.js';
+import { modelCounters } from '../../ts/native/counters.js';
 import { InferQueue } from '../../ts/native/infer-queue.js';
 import { loadModel } from '../../ts/native/model.js';
 import { ask, open, publish, versionDir } from './support.js';
@@ -42,7 +43,7 @@ test('a target is one small number, however often it is asked for', () => {
 
 test('a tiny model moves from the pool to the event loop, with the same answers', async () => {
   const runs = (): number =>
-    catalog.counters().find(({ name }) => name === 'half_plus_two')?.inlineRuns ?? 0;
+    modelCounters().find(({ name }) => name === 'half_plus_two')?.inlineRuns ?? 0;
   for (let i = 0; i < 500 && runs() === 0; i += 1) {
     const { reply, version } = await ask(queue, half, SMALL);
     expect([parsed(reply), version]).toEqual([THREE, 1]);

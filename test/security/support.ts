@@ -107,6 +107,9 @@ export async function front(given: Partial<Options>): Promise<Front> {
     },
     maxHeaderBytes: options.maxHeaderBytes,
     docs: '1.0.0',
+    metrics: { paths: ['/monitoring/prometheus/metrics'], render: async () => '' },
+    count: () => undefined,
+    observer: null,
   });
   const grpc = new GrpcServer({
     inference,
@@ -122,6 +125,7 @@ export async function front(given: Partial<Options>): Promise<Front> {
       reflection: true,
       session: true,
     },
+    observer: null,
   });
   const [restAt, grpcAt] = [bind(), bind()];
   const { connections, maxConnections } = security;

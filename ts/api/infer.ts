@@ -7,7 +7,7 @@ import { Admission } from '../security/admission.js';
 /** The native queue of one thread, as far as the protocols use it. */
 export type Engine = Pick<
   InferQueue,
-  'target' | 'openBody' | 'infer' | 'cancel' | 'inFlight' | 'isOverloaded'
+  'target' | 'openBody' | 'infer' | 'refuse' | 'cancel' | 'inFlight' | 'isOverloaded'
 >;
 
 /** A request's bytes. */
@@ -195,11 +195,11 @@ export class Inference {
   #runAfter(target: number, body: RequestBody, deadlineMs: number, done: Done): number {
     const waiting: Waiting = { ticket: NO_TICKET, cancelled: false };
     let first = NO_TICKET;
-    const answer: Done = (failure, reply, version) => {
+    const answer: Done = (failure, reply, version, stages) => {
       const preparation = failure === null ? null : this.#whatFirst(failure, target, body);
       if (preparation === null) {
         this.#waiting.delete(first);
-        done(failure, reply, version);
+        done(failure, reply, version, stages);
         return;
       }
       waiting.ticket = NO_TICKET;
@@ -214,6 +214,7 @@ export class Inference {
     };
     const finish = (failure: ServingError | null): void => {
       this.#waiting.delete(first);
+      if (failure !== null) this.#engine.refuse(target, failure);
       if (!waiting.cancelled) done(failure, null, 0);
     };
     first = this.#run(target, body, deadlineMs, answer);

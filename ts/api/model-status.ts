@@ -2,10 +2,7 @@ import { ServingError } from '../errors.js';
 import type { Catalog, ModelStatus, VersionStatus } from '../native/catalog.js';
 
 /** What the protocols read of the catalog. */
-export type CatalogReader = Pick<
-  Catalog,
-  'status' | 'list' | 'source' | 'metadata' | 'ready' | 'counters'
->;
+export type CatalogReader = Pick<Catalog, 'status' | 'list' | 'source' | 'metadata' | 'ready'>;
 
 /**
  * The versions a status request asks for, descending.

@@ -5,7 +5,8 @@ import { codeName, ServingError } from '../errors.js';
 
 /** The port that examples use for `--admin_port`, and that is asked where none is named. */
 const DEFAULT_PORT = 8502;
-const HELP = `
+/** What `--server` means, for every command that asks an admin API. */
+export const ADMIN_HELP = `
 The server must be started with --admin_port or --admin_socket_path. ADDRESS is a URL, HOST:PORT, a port, or the path of a Unix socket;
 without it SERVABLE_ADMIN_SOCKET_PATH and SERVABLE_ADMIN_PORT are asked for, then http://127.0.0.1:${DEFAULT_PORT}.`;
 
@@ -24,7 +25,7 @@ export function registerModels(program: Command): void {
       .command(name)
       .description(doc)
       .option('--server <address>', 'where the admin API answers')
-      .addHelpText('after', HELP);
+      .addHelpText('after', ADMIN_HELP);
 
   add('list', 'list the models, their versions and states')
     .option('--json', 'as JSON')
@@ -127,7 +128,7 @@ export function adminAddress(
  *
  * @throws {ServingError} what the server answers; `UNAVAILABLE` when none does
  */
-async function ask(
+export async function ask(
   server: string | undefined,
   method: string,
   url: string,

@@ -6,6 +6,7 @@ import { registerCompletion } from './completion.js';
 import { registerConfig } from './config.js';
 import { registerDoctor } from './doctor.js';
 import { registerInspect } from './inspect.js';
+import { registerLogLevel } from './log-level.js';
 import { registerModels } from './models.js';
 import { registerPredict } from './predict.js';
 import { registerRuntime } from './runtime.js';
@@ -36,6 +37,7 @@ export function makeProgram(): Command {
   registerBench(program);
   registerTune(program);
   registerModels(program);
+  registerLogLevel(program);
   registerConfig(program);
   registerToken(program);
   registerRuntime(program);

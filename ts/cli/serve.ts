@@ -84,6 +84,10 @@ async function serve(
     { ...given, tensorflowLibrary: path, ...(logFormat === undefined ? {} : { logFormat }) },
     supervised,
   );
+  if ((given.tensorflowLog ?? 'routed') === 'routed') {
+    const { routeLog } = await import('./route-log.js');
+    routeLog(logFormat ?? 'auto', given.logLevel ?? 'info');
+  }
   const ended = stopOnSignals(link, async () => {
     if (process.env.NOTIFY_SOCKET) void tellServiceManager('notifyStopping');
     await server.stop();

@@ -7,13 +7,17 @@ import { type DemandModel, Inference, type JudgeSuspect } from '../api/infer.js'
 import type { RestServer } from '../api/rest/server.js';
 import type { Logger } from '../logger.js';
 import { catalog } from '../native/catalog.js';
+import { countRest } from '../native/counters.js';
 import { InferQueue } from '../native/infer-queue.js';
+import { EventLoopFigures } from '../observe/event-loop.js';
+import type { Observer } from '../observe/observer.js';
 import type { Options } from '../options/options.js';
 import { Capture, type CaptureSetup } from '../record/capture.js';
 import type { Security } from '../security/security.js';
 import { packageVersion } from '../version.js';
 import { Acceptor, type Balance, type ListenOn } from './acceptor.js';
 import { Connections, handTo, TOO_MANY } from './connections.js';
+import { openObserver } from './open-observer.js';
 
 /** What one thread listens on. */
 export interface Sockets {
@@ -32,6 +36,10 @@ export interface ListenerDependencies {
   readonly judge: JudgeSuspect | null;
   readonly logger: Logger;
   readonly security: Security;
+  /** Where the metrics page is answered; none turns it off. */
+  readonly metricsPaths: readonly string[];
+  /** The thread's number. */
+  readonly worker: number;
   /** Shared with the other workers; null for the only one. */
   readonly balance: Balance | null;
 }
@@ -52,6 +60,9 @@ interface Parts {
   readonly acceptors: readonly Acceptor[];
   /** The connections of REST. */
   readonly open: Connections;
+  readonly figures: EventLoopFigures;
+  /** Null where nothing watches the requests. */
+  readonly observer: Observer | null;
 }
 
 /** The system notices peers that have gone without a word. */
@@ -70,13 +81,16 @@ export class Listeners {
   /** Builds the servers and accepts connections; resolves once they do. */
   static async start(dependencies: ListenerDependencies): Promise<Listeners> {
     const { options, sockets, balance } = dependencies;
+    const observer = await openObserver(options, dependencies.logger, dependencies.worker);
+    const onDemand = options.modelLoading === 'on_demand';
     const queue = new InferQueue({
       asTensorContent: options.enableSerializationAsTensorContent,
       checkMethodName: options.enableSignatureMethodNameCheck,
       maxJsonDepth: options.maxJsonDepth,
       maxTensorElements: options.maxTensorElements,
+      onDemand,
+      stages: observer !== null,
     });
-    const onDemand = options.modelLoading === 'on_demand';
     const inference = new Inference(
       queue,
       onDemand ? dependencies.demand : null,
@@ -84,8 +98,8 @@ export class Listeners {
       dependencies.security.admission,
     );
     const [rest, grpc] = await Promise.all([
-      sockets.rest.length === 0 ? null : startRest(inference, dependencies),
-      sockets.grpc.length === 0 ? null : startGrpc(inference, dependencies),
+      sockets.rest.length === 0 ? null : startRest(inference, observer, dependencies),
+      sockets.grpc.length === 0 ? null : startGrpc(inference, observer, dependencies),
     ]);
     const { security } = dependencies;
     const open = new Connections(security.connections, security.maxConnections, TOO_MANY);
@@ -99,7 +113,17 @@ export class Listeners {
       const hand = (socket: Socket): void => grpc.accept(socket);
       acceptors.push(...accept('grpc', sockets.grpc, { hand, open: calls, security, balance }));
     }
-    const listeners = new Listeners({ queue, inference, rest, grpc, acceptors, open });
+    const figures = new EventLoopFigures(dependencies.worker, () => inference.inFlight());
+    const listeners = new Listeners({
+      queue,
+      inference,
+      rest,
+      grpc,
+      acceptors,
+      open,
+      figures,
+      observer,
+    });
     await Promise.all(acceptors.map((each) => each.listen()));
     return listeners;
   }
@@ -134,6 +158,8 @@ export class Listeners {
     ]);
     await before(until, queue.close());
     this.capture(() => null);
+    this.#parts.figures.stop();
+    await this.#parts.observer?.close();
   }
 }
 
@@ -163,7 +189,8 @@ export function accept(
 
 async function startRest(
   inference: Inference,
-  { options, logger, security }: ListenerDependencies,
+  observer: Observer | null,
+  { options, logger, security, metricsPaths }: ListenerDependencies,
 ): Promise<RestServer> {
   const { createRestServer } = await import('../api/rest/server.js');
   return createRestServer({
@@ -189,11 +216,22 @@ async function startRest(
     },
     maxHeaderBytes: options.maxHeaderBytes,
     docs: options.restApiEnableDocs ? packageVersion() : null,
+    metrics: {
+      paths: metricsPaths,
+      // Only loaded where somebody asks.
+      render: async (format) => {
+        const { metricsPage } = await import('../observe/page.js');
+        return metricsPage(catalog, format);
+      },
+    },
+    count: countRest,
+    observer,
   });
 }
 
 async function startGrpc(
   inference: Inference,
+  observer: Observer | null,
   { options, logger, reload, security }: ListenerDependencies,
 ): Promise<GrpcServer> {
   const { GrpcServer } = await import('../api/grpc/server.js');
@@ -211,6 +249,7 @@ async function startGrpc(
       reflection: options.enableGrpcReflection,
       session: options.enableSessionService,
     },
+    observer,
   });
 }
 

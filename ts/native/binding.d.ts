@@ -10,9 +10,12 @@ export declare class NativeLoop {
   constructor(wake: () => void)
   /**
    * Everything that has ended since the last call, four entries a job: ticket, code (-1: only lets memory go), version,
-   * value (the reply, or the text of a failure).
+   * value (the reply, or the text of a failure). Nine after `setTimed`: the number of what the request was counted under, and
+   * what queue, decoding, run and encoding took, in microseconds.
    */
   drain(): unknown[]
+  /** From now on `drain` tells how long the parts of requests took. */
+  setTimed(): void
   /** Ends the ticket when none of this loop's jobs is left. */
   whenIdle(ticket: number): void
   /** Loads a model on a load thread; the ticket ends with it. */
@@ -49,7 +52,11 @@ export declare class NativeModel {
 export declare class NativeQueue {
   /** A queue whose pooled requests end in the loop's outbox. */
   constructor(eventLoop: NativeLoop, options: QueueOptions)
-  /** The array that receives the version of the last answer. */
+  /**
+   * An array of seven numbers. The last answer's version (NaN where a double cannot hold it), then, set by JavaScript, how long the
+   * next request has waited, then of the last answer: the number of what it was counted under, and what queue, decoding, run and
+   * encoding took; all in microseconds.
+   */
   setState(state: Float64Array): void
   /** Fresh memory for replies, which are written one behind the other. */
   setArena(arena: Buffer): void
@@ -83,15 +90,14 @@ export declare class NativeQueue {
   takeError(): string
   /** The version of the last answer, whatever its size. */
   takeVersion(): bigint
-  /** Withdraws a pooled request: it is not run if it still waits, and its end is dropped. */
-  cancel(ticket: number): void
+  /** Withdraws a pooled request: it is not run if it still waits, and its end is dropped. It is counted as answered with `code`. */
+  cancel(ticket: number, target: number, code: number): void
+  /** Counts a request that was answered with `code` before it came here. */
+  refuse(target: number, code: number): void
 }
 
 /** Binds and listens. */
 export declare function bindListener(host: string, port: number, backlog: number, ipv6Only: boolean): NativeListener
-
-/** Every model's counters, sorted by name. */
-export declare function catalogCounters(): Array<ModelCountersInfo>
 
 /** Every model's status, sorted by name. */
 export declare function catalogList(): Array<ModelStatusInfo>
@@ -185,6 +191,9 @@ export interface CopyCounters {
 /** Counts requests of a model that were to be logged; `code` is 0 when they were written. */
 export declare function countLogged(model: string, code: number, count: number): void
 
+/** Counts a REST request that is no inference, under the model it names. */
+export declare function countRest(model: string, code: number, tookUs: number): void
+
 /** Reads the JSON body of `:classify` and `:regress`. */
 export declare function decodeExamples(body: Uint8Array): CodecExamples
 
@@ -212,12 +221,38 @@ export declare function encodeTensorProto(tensors: { name: string; dtype: number
 /** Bytes of the file that `openFlight` maps. */
 export declare function flightBytes(): number
 
-/** A count of durations per bucket. */
+/**
+ * What the GPUs did at the last look. A thread of its own looks, because the driver may take seconds: the first question is
+ * answered with none, and nothing looks while nobody asks.
+ */
+export declare function gpuFigures(): Array<GpuInfo>
+
+/** One GPU. See `servable_tensorflow::Gpu`; `null` is not told. */
+export interface GpuInfo {
+  /** Its place, from 0. */
+  index: number
+  /** Such as `NVIDIA H200`. */
+  name: string
+  /** Such as `GPU-…`. */
+  uuid: string
+  /** 0 to 1. */
+  utilization: number | null
+  /** Bytes in use by all processes. */
+  memoryUsed: number | null
+  /** Bytes there are. */
+  memoryTotal: number | null
+  /** Degrees Celsius. */
+  temperature: number | null
+  /** Watts. */
+  power: number | null
+}
+
+/** A count of values per bucket. */
 export interface HistogramInfo {
   /** Not cumulative; one more than there are bounds. */
   buckets: Array<number>
-  /** In microseconds. */
-  sumUs: number
+  /** In the unit of the bounds. */
+  sum: number
 }
 
 /** One label. */
@@ -239,6 +274,20 @@ export declare function latencyBoundsUs(): Array<number>
  * late, the callback comes before all destructors.
  */
 export declare function leaving(code: number): void
+
+/** Loads from one path. */
+export interface LoadCountersInfo {
+  /** The version's folder. */
+  path: string
+  /** Loads that succeeded. */
+  succeeded: number
+  /** Loads that failed. */
+  failed: number
+  /** What the successful ones took, in microseconds. */
+  tookUs: number
+  /** The same as a histogram. */
+  times: HistogramInfo
+}
 
 /** Loads a library of custom operations. */
 export declare function loadOpLibrary(path: string): void
@@ -269,15 +318,18 @@ export interface MetadataInfo {
 
 /** The counts of one method. */
 export interface MethodCountersInfo {
-  /** Such as `rest.predict`. */
+  /** Such as `rest.predict`; `rest.` for REST requests that are no inference. */
   method: string
   /** By canonical code number. */
   requests: Array<number>
-  /** Decode, run and print of successes. */
+  /** Microseconds; successes only. */
   latency: HistogramInfo
-  /** The run alone, of successes. */
+  /** The run alone. */
   runLatency: HistogramInfo
 }
+
+/** Every model's counters, sorted by name: first those of requests that name no model, last those that name an unknown one. */
+export declare function modelCounters(): Array<ModelCountersInfo>
 
 /** The counts of one model. */
 export interface ModelCountersInfo {
@@ -285,10 +337,16 @@ export interface ModelCountersInfo {
   name: string
   /** Methods that were called. */
   methods: Array<MethodCountersInfo>
+  /** Those that were asked for. */
+  subjects: Array<SubjectInfo>
+  /** Examples of MultiInference requests. */
+  examples: HistogramInfo
   /** Requests run on the event loop. */
   inlineRuns: number
   /** Requests run on the pool. */
   pooledRuns: number
+  /** Requests that have their version and no answer yet. */
+  inFlight: number
 }
 
 /** What a model says about itself. */
@@ -316,6 +374,33 @@ export interface ModelStatusInfo {
   /** Sorted by label. */
   labels: Array<LabelInfo>
 }
+
+/** Adds to a counter that all threads share. */
+export declare function namedAdd(name: string, labels: string, by: number, overflow: string): void
+
+/** Counts a value into a bucket of a histogram that all threads share. */
+export declare function namedObserve(name: string, labels: string, at: [number, number], value: number, overflow: string): void
+
+/** Forgets a series. */
+export declare function namedRemove(name: string, labels: string): void
+
+/** One series of a metric by name. */
+export interface NamedSeries {
+  /** The metric. */
+  name: string
+  /** Its labels, as they were given. */
+  labels: string
+  /** A counter's or gauge's value; a histogram's sum. */
+  value: number
+  /** A histogram's counts, not cumulative; else `null`. */
+  buckets: Array<number> | null
+}
+
+/** Sets a gauge that all threads share. */
+export declare function namedSet(name: string, labels: string, to: number, overflow: string): void
+
+/** Every series, sorted by name and labels. */
+export declare function namedSnapshot(): Array<NamedSeries>
 
 /** A bound, listening socket. */
 export interface NativeListener {
@@ -393,6 +478,25 @@ export interface PredictCall {
   outputs: Array<number> | null
 }
 
+/** The counters of the process. */
+export declare function processCounters(): ProcessCountersInfo
+
+/** What the process has once. */
+export interface ProcessCountersInfo {
+  /** Runs of sessions. */
+  sessionRuns: number
+  /** What they took, in microseconds. */
+  sessionRunUs: number
+  /** Threads of the inference pool. */
+  poolThreads: number
+  /** Jobs that wait for it. */
+  poolWaiting: number
+  /** Jobs it runs. */
+  poolRunning: number
+  /** By path. */
+  loads: Array<LoadCountersInfo>
+}
+
 /** Settings of a queue. */
 export interface QueueOptions {
   /** Larger bodies always go to the pool. */
@@ -403,6 +507,8 @@ export interface QueueOptions {
   asTensorContent: boolean
   /** Refuse signatures of another method. */
   checkMethodName: boolean
+  /** The caller has models loaded that are not there yet, and counts the requests that fail for it. */
+  onDemand: boolean
   /** Deepest nesting of used JSON values. */
   maxJsonDepth: number
   /** Most elements of a tensor in a request. */
@@ -422,8 +528,32 @@ export interface RecordedPredict {
 /** Reads the body and the reply of an answered REST predict as the messages gRPC would have carried. The version must still be there. */
 export declare function recordPredict(target: TargetSpec, version: bigint, body: Uint8Array, reply: Uint8Array): RecordedPredict
 
+/** The descriptor that leads where standard error leads for the outside. */
+export declare function realStderr(): number
+
+/** The requests of one model so far. */
+export interface RequestCountInfo {
+  /** The model. */
+  name: string
+  /** Requests that reached one of its versions. */
+  requests: number
+}
+
+/** How many requests each model has had. */
+export declare function requestCounts(): Array<RequestCountInfo>
+
+/**
+ * Routes standard error; safe to call twice. `json` is the form of TensorFlow's lines.
+ *
+ * Returns the descriptor that leads where standard error led before.
+ */
+export declare function routeStderr(json: boolean): number
+
 /** The open library, or `null`. */
 export declare function runtimeInfo(): NativeRuntimeInfo | null
+
+/** From now on lines of TensorFlow's less serious than this, by pino's numbers, are dropped. */
+export declare function setNativeLogLevel(level: number): void
 
 /** One signature. */
 export interface SignatureInfo {
@@ -447,6 +577,36 @@ export interface SourceInfo {
   code: number
   /** What is wrong with it. */
   message: string
+}
+
+/** The upper bounds of the stages' buckets, in nanoseconds. */
+export declare function stageBoundsNs(): Array<number>
+
+/** The counts of one version, signature and protocol. */
+export interface SubjectInfo {
+  /** `null` for requests that reached no version. */
+  version: bigint | null
+  /** Empty for requests that reached no signature. */
+  signature: string
+  /** `rest` or `grpc`. */
+  protocol: string
+  /** By canonical code number. */
+  requests: Array<number>
+  /** Queue, decode, run, encode and all of them, in seconds; successes only. */
+  stages: Array<HistogramInfo>
+}
+
+/** What requests with this number were counted under; `null` once it is forgotten. */
+export declare function subjectName(id: number): SubjectName | null
+
+/** What a request was counted under. */
+export interface SubjectName {
+  /** The model. */
+  model: string
+  /** `null` where it reached no version. */
+  version: bigint | null
+  /** Empty where it reached no signature. */
+  signature: string
 }
 
 /** Where requests go. */

@@ -40,39 +40,6 @@ export interface VersionChoice {
   label: string | null;
 }
 
-/** Durations, counted into the buckets of {@link latencyBoundsUs}. */
-export interface Histogram {
-  /** Not cumulative; one more than there are bounds, the last for everything above. */
-  buckets: number[];
-  /** Sum of the durations, in microseconds. */
-  sumUs: number;
-}
-
-/** Counts of one model's name since the process began; they outlive its versions. */
-export interface ModelCounters {
-  name: string;
-  /** Only methods that were called. */
-  methods: {
-    /** Such as `rest.predict`. */
-    method: string;
-    /** Requests by canonical code number, 0 to 16. */
-    requests: number[];
-    /** Decode, run and print of requests that succeeded. */
-    latency: Histogram;
-    /** The run alone of requests that succeeded. */
-    runLatency: Histogram;
-  }[];
-  /** Requests run on the event loop that received them. */
-  inlineRuns: number;
-  /** Requests run on the pool. */
-  pooledRuns: number;
-}
-
-/** Upper bounds of the latency buckets in microseconds, TensorFlow Serving's: `10 * 1.8 ** i`. */
-export function latencyBoundsUs(): number[] {
-  return call(() => addon().latencyBoundsUs());
-}
-
 /**
  * The process-wide catalog of servables, readable from every thread without a lock.
  *
@@ -110,8 +77,6 @@ export interface Catalog {
   /** Whether this process should receive requests; false until set. */
   setReady(ready: boolean): void;
   ready(): boolean;
-  /** A snapshot of every model's counters. */
-  counters(): ModelCounters[];
 }
 
 /** The catalog of this process. */
@@ -151,9 +116,6 @@ export const catalog: Catalog = {
   },
   ready() {
     return call(() => addon().catalogReady());
-  },
-  counters() {
-    return call(() => addon().catalogCounters());
   },
 };
 

@@ -2,11 +2,22 @@ import { isMainThread } from 'node:worker_threads';
 import type { NativeLoop } from './binding.js';
 import { addon, call, nativeError } from './load.js';
 
-/** What the addon hands over when a job ends: code 0 and a value, or a code and a text. */
-export type Settle = (code: number, value: unknown, version: number | bigint) => void;
+/**
+ * What the addon hands over when a job ends: code 0 and a value, or a code and a text. Where {@link Completions.tellStages} was called,
+ * `list` has the five numbers of its stages from `at` on.
+ */
+export type Settle = (
+  code: number,
+  value: unknown,
+  version: number | bigint,
+  list: readonly unknown[],
+  at: number,
+) => void;
 
 /** Entries of one drained job in the addon's flat list: ticket, code, version, value. */
 const STRIDE = 4;
+/** The same with the five numbers of its stages. */
+const TIMED_STRIDE = 9;
 
 /**
  * The jobs of this thread that run elsewhere.
@@ -20,6 +31,7 @@ export class Completions {
   /** Memory that running jobs read; released only when the addon says that nothing reads it any more. */
   readonly #pinned = new Map<number, unknown>();
   #next = 1;
+  #stride = STRIDE;
   /** Keeps the event loop alive while jobs are open: the wake-up function alone does not. */
   readonly #alive = setInterval(() => undefined, 0x7fffffff).unref();
 
@@ -35,6 +47,12 @@ export class Completions {
     const ticket = this.#next;
     this.#next = ticket === 0x7fffffff ? 1 : ticket + 1;
     return ticket;
+  }
+
+  /** From now on the ends of requests come with their stages. */
+  tellStages(): void {
+    this.loop.setTimed();
+    this.#stride = TIMED_STRIDE;
   }
 
   /** Calls `settle` once when the job of `ticket` ends. Keeps the event loop alive until then. */
@@ -74,7 +92,7 @@ export class Completions {
 
   #drain(): void {
     const list = this.loop.drain() as unknown[];
-    for (let i = 0; i < list.length; i += STRIDE) {
+    for (let i = 0; i < list.length; i += this.#stride) {
       const ticket = list[i] as number;
       const code = list[i + 1] as number;
       if (code < 0) {
@@ -85,7 +103,7 @@ export class Completions {
       if (settle === undefined) continue;
       this.forget(ticket);
       try {
-        settle(code, list[i + 3], list[i + 2] as number | bigint);
+        settle(code, list[i + 3], list[i + 2] as number | bigint, list, i + STRIDE);
       } catch (error) {
         // The other jobs of the batch must get their answers all the same.
         queueMicrotask(() => {

@@ -1,52 +1,13 @@
 import { performance } from 'node:perf_hooks';
-import { ServingError } from '../errors.js';
+import { Code, ServingError } from '../errors.js';
 import type { NativeQueue } from './binding.js';
 import { type Completions, completions } from './completions.js';
 import { LargeBody } from './large-body.js';
 import { addon, call, nativeError } from './load.js';
 import { poolIsFull } from './pool.js';
+import type { Done, Stages, Target } from './target.js';
 
-/** What a request asks for, and in which protocol. */
-export type Method =
-  | 'rest.predict'
-  | 'rest.classify'
-  | 'rest.regress'
-  | 'grpc.predict'
-  | 'grpc.classify'
-  | 'grpc.regress'
-  | 'grpc.multiInference'
-  | 'grpc.sessionRun';
-
-/** How JSON answers print NaN and the infinities: as bare tokens (TensorFlow Serving's way), `null`, or strings. */
-export type NonFinite = 'token' | 'null' | 'string';
-
-/** Where a request goes. For gRPC the ModelSpec in the body decides: pass `''`, `null`, `null`. */
-export interface Target {
-  method: Method;
-  name: string;
-  version: bigint | null;
-  label: string | null;
-  /** REST only; default `token`. */
-  nonFinite?: NonFinite;
-  /** REST predict only: what the body is written in; default `json`. */
-  body?: BodyForm;
-  /** REST predict only: the signature of a body that cannot name one. Default: `serving_default`. */
-  signatureName?: string;
-  /** REST predict only: the reply is an `.npy` file. */
-  npyReply?: boolean;
-}
-
-/**
- * What the body of a REST predict is written in. `csv+header` skips the first row; `image+scale` keeps 0…255 for float inputs.
- */
-export type BodyForm = 'json' | 'protobuf' | 'npy' | 'csv' | 'csv+header' | 'image' | 'image+scale';
-
-/** What an inference answers: a failure or the reply's bytes, and the version that answered (0 when none did). */
-export type Done = (
-  failure: ServingError | null,
-  reply: Buffer | null,
-  version: number | bigint,
-) => void;
+export type * from './target.js';
 
 /** Settings of one queue. All have defaults. */
 export interface InferQueueOptions {
@@ -62,6 +23,10 @@ export interface InferQueueOptions {
   maxJsonDepth?: number;
   /** Most elements of a tensor in a request. Default 2^28. */
   maxTensorElements?: number;
+  /** Tell `done` how long the parts of each request took. Default false. */
+  stages?: boolean;
+  /** Whoever asks has models loaded that are not there yet, and counts with `refuse` what fails for it. Default false. */
+  onDemand?: boolean;
 }
 
 /** What the addon's `infer` returns when it is not a reply's length. */
@@ -91,15 +56,25 @@ interface Waiting {
   readonly target: number;
   readonly body: Buffer | LargeBody;
   readonly deadlineMs: number;
+  readonly arrivedMs: number;
   readonly done: Done;
 }
 
 /** A request that is with the pool. */
 interface Pooled {
+  readonly target: number;
   readonly deadlineMs: number;
   readonly done: Done;
   readonly job: number;
 }
+
+type Answer = [ServingError | null, Buffer | null, number | bigint, Stages | null];
+
+/** Places in the array that is shared with the addon. */
+const VERSION = 0;
+const QUEUED_US = 1;
+const FIRST_STAGE = 2;
+const SLOTS = 7;
 
 /**
  * The inference requests of one thread.
@@ -115,7 +90,8 @@ export class InferQueue {
   readonly #targets = new Map<string, number>();
   /** Targets whose last request went to the pool. */
   readonly #pooledTargets = new Set<number>();
-  readonly #state = new Float64Array(1);
+  readonly #state = new Float64Array(SLOTS);
+  readonly #tellsStages: boolean;
   #arena: Buffer;
   #arenaUsed = 0;
   #nextTicket = 1;
@@ -127,6 +103,8 @@ export class InferQueue {
 
   constructor(options: InferQueueOptions = {}) {
     this.#completions = completions();
+    this.#tellsStages = options.stages ?? false;
+    if (this.#tellsStages) this.#completions.tellStages();
     const Queue = addon().NativeQueue;
     this.#native = call(
       () =>
@@ -140,6 +118,7 @@ export class InferQueue {
           checkMethodName: options.checkMethodName ?? false,
           maxJsonDepth: options.maxJsonDepth ?? 256,
           maxTensorElements: options.maxTensorElements ?? 2 ** 28,
+          onDemand: options.onDemand ?? false,
         }),
     );
     this.#native.setState(this.#state);
@@ -189,7 +168,7 @@ export class InferQueue {
   infer(target: number, body: Buffer | LargeBody, deadlineMs: number, done: Done): number {
     const ticket = this.#nextTicket;
     this.#nextTicket = ticket + 1;
-    this.#waiting.push({ ticket, target, body, deadlineMs, done });
+    this.#waiting.push({ ticket, target, body, deadlineMs, arrivedMs: performance.now(), done });
     if (this.#waiting.length === BATCH) queueMicrotask(this.#run);
     else this.#schedule();
     return ticket;
@@ -205,15 +184,21 @@ export class InferQueue {
     return new LargeBody(this.#native, expectedBytes);
   }
 
+  /** Counts a request that was answered without being run. */
+  refuse(target: number, failure: ServingError): void {
+    this.#native.refuse(target, failure.number);
+  }
+
   /** The client has left: `done` is not called, and the request is not run unless it already runs. */
   cancel(ticket: number): void {
     const at = this.#waiting.findIndex((request) => request.ticket === ticket);
     if (at >= 0) {
-      this.#waiting.splice(at, 1);
+      const [waiting] = this.#waiting.splice(at, 1);
+      if (waiting !== undefined) this.#native.refuse(waiting.target, Code.CANCELLED);
     } else {
       const pooled = this.#pooled.get(ticket);
       if (pooled === undefined) return;
-      this.#native.cancel(pooled.job);
+      this.#native.cancel(pooled.job, pooled.target, Code.CANCELLED);
       this.#pooled.delete(ticket);
       this.#completions.forget(pooled.job);
     }
@@ -251,7 +236,7 @@ export class InferQueue {
     if (this.#waiting.length === 0) return;
     const requests = this.#waiting.splice(0);
     this.#native.beginTurn();
-    const answers: [Done, ServingError | null, Buffer | null, number | bigint][] = [];
+    const answers: [Done, ...Answer][] = [];
     for (const [at, request] of requests.entries()) {
       const answer = this.#start(request);
       if (answer === LATER) {
@@ -260,7 +245,7 @@ export class InferQueue {
       }
       if (answer !== null) answers.push([request.done, ...answer]);
     }
-    for (const [done, failure, reply, version] of answers) settle(done, failure, reply, version);
+    for (const [done, ...answer] of answers) settle(done, answer);
     this.#settleIdle();
   };
 
@@ -277,58 +262,68 @@ export class InferQueue {
   }
 
   /** Runs or queues one request; `null` when the pool has it. */
-  #start(
-    request: Waiting,
-  ): [ServingError | null, Buffer | null, number | bigint] | typeof LATER | null {
+  #start(request: Waiting): Answer | typeof LATER | null {
+    const { target, body, deadlineMs, arrivedMs } = request;
     if (this.#closed) {
-      return [new ServingError('UNAVAILABLE', 'The server is shutting down'), null, 0];
+      return this.#refusal(target, new ServingError('UNAVAILABLE', 'The server is shutting down'));
     }
-    let remainingMs = 0;
-    if (request.deadlineMs > 0) {
-      remainingMs = request.deadlineMs - performance.now();
-      if (remainingMs <= 0) return [new ServingError('DEADLINE_EXCEEDED', TIMED_OUT), null, 0];
+    const now = performance.now();
+    const remainingMs = deadlineMs > 0 ? deadlineMs - now : 0;
+    if (deadlineMs > 0 && remainingMs <= 0) {
+      return this.#refusal(target, new ServingError('DEADLINE_EXCEEDED', TIMED_OUT));
     }
+    this.#state[QUEUED_US] = (now - arrivedMs) * 1000;
     const job = this.#completions.reserve();
     let outcome: number;
     try {
-      const { target, body } = request;
       outcome =
         body instanceof LargeBody
           ? this.#native.inferBody(target, job, body.id, remainingMs)
           : this.#native.infer(target, job, body, remainingMs);
     } catch (error) {
-      return [new ServingError('INTERNAL', (error as Error).message, { cause: error }), null, 0];
-    }
-    if (outcome >= 0) {
-      if (this.#pooledTargets.size > 0) this.#pooledTargets.delete(request.target);
-      const start = this.#arenaUsed;
-      this.#arenaUsed = start + outcome;
-      const reply = this.#arena.subarray(start, this.#arenaUsed);
-      if (this.#arena.length - this.#arenaUsed < ARENA_MIN_FREE) this.#arena = this.#newArena();
-      return [null, reply, this.#version()];
+      const failure = new ServingError('INTERNAL', (error as Error).message, { cause: error });
+      return [failure, null, 0, null];
     }
     if (outcome === QUEUED) {
       this.#await(request, job);
       return null;
     }
     if (outcome === LATER) return LATER;
-    if (outcome === REPLY_IN_HAND) return [null, this.#native.takeReply(), this.#version()];
-    return [nativeError(FAILED - outcome, this.#native.takeError()), null, this.#version()];
+    const stages = this.#tellsStages ? toStages(this.#state, FIRST_STAGE, arrivedMs) : null;
+    if (outcome >= 0) {
+      if (this.#pooledTargets.size > 0) this.#pooledTargets.delete(target);
+      const start = this.#arenaUsed;
+      this.#arenaUsed = start + outcome;
+      const reply = this.#arena.subarray(start, this.#arenaUsed);
+      if (this.#arena.length - this.#arenaUsed < ARENA_MIN_FREE) this.#arena = this.#newArena();
+      return [null, reply, this.#version(), stages];
+    }
+    if (outcome === REPLY_IN_HAND) {
+      return [null, this.#native.takeReply(), this.#version(), stages];
+    }
+    const failure = nativeError(FAILED - outcome, this.#native.takeError());
+    return [failure, null, this.#version(), stages];
+  }
+
+  #refusal(target: number, failure: ServingError): Answer {
+    this.refuse(target, failure);
+    return [failure, null, 0, null];
   }
 
   #await(request: Waiting, job: number): void {
-    const { ticket, deadlineMs, done } = request;
-    this.#pooledTargets.add(request.target);
-    this.#pooled.set(ticket, { deadlineMs, done, job });
+    const { ticket, target, deadlineMs, arrivedMs, done } = request;
+    this.#pooledTargets.add(target);
+    this.#pooled.set(ticket, { target, deadlineMs, done, job });
     // The body is kept until the addon says that nothing reads it: small ones were copied and are not pinned.
     const { body } = request;
     if (!(body instanceof LargeBody) && body.length >= MAX_INLINE_BODY_BYTES) {
       this.#completions.pin(job, body);
     }
-    this.#completions.expect(job, (code, value, version) => {
+    this.#completions.expect(job, (code, value, version, list, at) => {
       if (!this.#pooled.delete(ticket)) return;
-      if (code === 0) settle(done, null, value as Buffer, version);
-      else settle(done, nativeError(code, String(value)), null, version);
+      const stages = this.#tellsStages ? toStages(list as number[], at, arrivedMs) : null;
+      if (code === 0) settle(done, [null, value as Buffer, version, stages]);
+      else settle(done, [nativeError(code, String(value)), null, version, stages]);
       this.#settleIdle();
     });
     if (deadlineMs > 0 && deadlineMs < this.#timerAt) this.#arm(deadlineMs);
@@ -348,23 +343,23 @@ export class InferQueue {
     this.#timerAt = Number.POSITIVE_INFINITY;
     const now = performance.now();
     let next = Number.POSITIVE_INFINITY;
-    for (const [ticket, { deadlineMs, done, job }] of this.#pooled) {
+    for (const [ticket, { target, deadlineMs, done, job }] of this.#pooled) {
       if (deadlineMs <= 0) continue;
       if (deadlineMs > now) {
         next = Math.min(next, deadlineMs);
         continue;
       }
-      this.#native.cancel(job);
+      this.#native.cancel(job, target, Code.DEADLINE_EXCEEDED);
       this.#pooled.delete(ticket);
       this.#completions.forget(job);
-      settle(done, new ServingError('DEADLINE_EXCEEDED', TIMED_OUT), null, 0);
+      settle(done, [new ServingError('DEADLINE_EXCEEDED', TIMED_OUT), null, 0, null]);
     }
     if (next < Number.POSITIVE_INFINITY) this.#arm(next);
     this.#settleIdle();
   };
 
   #version(): number | bigint {
-    const version = this.#state[0] ?? 0;
+    const version = this.#state[VERSION] ?? 0;
     return Number.isSafeInteger(version) ? version : this.#native.takeVersion();
   }
 
@@ -381,15 +376,22 @@ export class InferQueue {
   }
 }
 
+/** Five numbers as the addon writes them. */
+function toStages(numbers: ArrayLike<number>, at: number, arrivedMs: number): Stages {
+  return {
+    subject: numbers[at] ?? 0,
+    queueUs: numbers[at + 1] ?? 0,
+    decodeUs: numbers[at + 2] ?? 0,
+    runUs: numbers[at + 3] ?? 0,
+    encodeUs: numbers[at + 4] ?? 0,
+    arrivedMs,
+  };
+}
+
 /** Answers one request; what its callback throws must not keep the others from their answers. */
-function settle(
-  done: Done,
-  failure: ServingError | null,
-  reply: Buffer | null,
-  version: number | bigint,
-): void {
+function settle(done: Done, [failure, reply, version, stages]: Answer): void {
   try {
-    done(failure, reply, version);
+    done(failure, reply, version, stages);
   } catch (error) {
     queueMicrotask(() => {
       throw error;

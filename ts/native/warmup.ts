@@ -1,5 +1,6 @@
 import type { NativeWarmupOptions } from './binding.js';
 import { completions } from './completions.js';
+import type { Histogram } from './counters.js';
 import { addon, call } from './load.js';
 import { type LoadedModel, nativeModel } from './model.js';
 
@@ -33,7 +34,7 @@ export interface WarmupCounters {
   /** Canonical code number. */
   code: number;
   /** Durations in the buckets of `latencyBoundsUs`. */
-  latency: { buckets: number[]; sumUs: number };
+  latency: Histogram;
   /** Records read. */
   records: number;
 }

@@ -15,9 +15,6 @@ export const ACCEPTED = {
     'read batching_params.pbtxt of each version',
     { later: BATCHING },
   ),
-  monitoring_config_file: text('Accepted', '', 'MonitoringConfig in text format', {
-    later: 'the metrics page is not in this version',
-  }),
   use_alts_credentials: flag('Accepted', false, 'ALTS on the gRPC port', {
     noEffect:
       'ALTS works between machines of Google Cloud only and grpc-js does not speak it; the gRPC port is not encrypted',

@@ -20,6 +20,7 @@ export type Group =
   | 'Security'
   | 'TensorFlow'
   | 'Behaviour'
+  | 'Observing'
   | 'Accepted';
 
 /** An option that takes a number. */

@@ -1,4 +1,5 @@
 import { ACCEPTED } from './accepted-options.js';
+import { OBSERVE_OPTIONS } from './observe-options.js';
 import { choice, flag, int, list, type OptionSpec, text } from './option-spec.js';
 import { RECORDS } from './record-options.js';
 import { RELIABILITY } from './reliability-options.js';
@@ -270,18 +271,7 @@ export const OPTIONS = {
     false,
     'send gRPC tensors as tensor_content',
   ),
-  log_level: choice(
-    'Behaviour',
-    'info',
-    ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
-    'least important log lines that are written',
-  ),
-  log_format: choice(
-    'Behaviour',
-    'auto',
-    ['auto', 'text', 'json'],
-    'auto is text on a terminal and JSON elsewhere',
-  ),
 
+  ...OBSERVE_OPTIONS,
   ...ACCEPTED,
 } as const satisfies Record<string, OptionSpec>;

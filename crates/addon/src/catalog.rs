@@ -6,8 +6,7 @@ use napi::Env;
 use napi::bindgen_prelude::{BigInt, BufferSlice};
 use napi_derive::napi;
 use servable_engine::catalog::{Choice, ModelStatus, Source, State, VersionStatus};
-use servable_engine::counters::{Histogram, INPUT_BORROWS, INPUT_COPIES, LATENCY_BOUNDS_US};
-use servable_engine::infer::Method;
+use servable_engine::counters::{INPUT_BORROWS, INPUT_COPIES};
 use servable_engine::runner::Runner;
 
 use crate::error::{Result, refused, throw};
@@ -205,84 +204,6 @@ pub fn catalog_set_ready(ready: bool) {
 #[napi(catch_unwind)]
 pub fn catalog_ready() -> bool {
     ENGINE.catalog.ready()
-}
-
-/// A count of durations per bucket.
-#[napi(object, use_nullable = true)]
-pub struct HistogramInfo {
-    /// Not cumulative; one more than there are bounds.
-    pub buckets: Vec<f64>,
-    /// In microseconds.
-    pub sum_us: f64,
-}
-
-pub(crate) fn histogram_info(histogram: &Histogram) -> HistogramInfo {
-    let (buckets, sum_us) = histogram.snapshot();
-    HistogramInfo {
-        buckets: buckets.into_iter().map(|count| count as f64).collect(),
-        sum_us,
-    }
-}
-
-/// The counts of one method.
-#[napi(object, use_nullable = true)]
-pub struct MethodCountersInfo {
-    /// Such as `rest.predict`.
-    pub method: String,
-    /// By canonical code number.
-    pub requests: Vec<f64>,
-    /// Decode, run and print of successes.
-    pub latency: HistogramInfo,
-    /// The run alone, of successes.
-    pub run_latency: HistogramInfo,
-}
-
-/// The counts of one model.
-#[napi(object, use_nullable = true)]
-pub struct ModelCountersInfo {
-    /// Its name.
-    pub name: String,
-    /// Methods that were called.
-    pub methods: Vec<MethodCountersInfo>,
-    /// Requests run on the event loop.
-    pub inline_runs: f64,
-    /// Requests run on the pool.
-    pub pooled_runs: f64,
-}
-
-/// Every model's counters, sorted by name.
-#[napi(catch_unwind)]
-pub fn catalog_counters() -> Vec<ModelCountersInfo> {
-    let counters = ENGINE.catalog.counters().into_iter();
-    counters
-        .map(|(name, counters)| {
-            let called = Method::ALL.iter().filter_map(|(method, method_name)| {
-                let counters = counters.method(*method);
-                let requests = counters.requests().map(|count| count as f64);
-                requests
-                    .iter()
-                    .any(|count| *count > 0.0)
-                    .then(|| MethodCountersInfo {
-                        method: (*method_name).to_owned(),
-                        requests: requests.to_vec(),
-                        latency: histogram_info(&counters.latency),
-                        run_latency: histogram_info(&counters.run_latency),
-                    })
-            });
-            ModelCountersInfo {
-                name,
-                methods: called.collect(),
-                inline_runs: counters.inline_runs.load(Ordering::Relaxed) as f64,
-                pooled_runs: counters.pooled_runs.load(Ordering::Relaxed) as f64,
-            }
-        })
-        .collect()
-}
-
-/// The upper bounds of all latency buckets, in microseconds.
-#[napi(catch_unwind)]
-pub fn latency_bounds_us() -> Vec<f64> {
-    LATENCY_BOUNDS_US.to_vec()
 }
 
 /// How inputs came into tensors, since the process began. For tests and benchmarks.

@@ -1,6 +1,7 @@
 //! One thread's door to everything that runs elsewhere.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use napi::Env;
@@ -11,6 +12,7 @@ use servable_engine::schedule::pool::{Job, Verdict};
 use servable_engine::schedule::tick::Turn;
 
 use crate::error::{Result, refused, throw};
+use crate::metrics::stage_numbers;
 use crate::model::{NativeLoadOptions, NativeModel, load, load_threads};
 use crate::outbox::{Completion, Outbox, Outcome, Reply};
 use crate::outputs::{output_list, reply_buffer};
@@ -21,6 +23,8 @@ use crate::warmup::report_object;
 const TURN_BUDGET: Duration = Duration::from_millis(2);
 /// Entries per completion in the list that `drain` returns: ticket, code, version, value.
 const STRIDE: u32 = 4;
+/// And five more, `stage_numbers`, where JavaScript asks for them.
+const TIMED_STRIDE: u32 = 9;
 /// The code of an entry that only lets memory go.
 const UNPINNED: i32 = -1;
 
@@ -30,6 +34,8 @@ pub struct NativeLoop {
     pub(crate) outbox: Arc<Outbox>,
     /// What the library's inline predicts may spend.
     pub(crate) turn: Mutex<Turn>,
+    /// `drain` tells how long the parts of requests took.
+    timed: AtomicBool,
 }
 
 #[napi]
@@ -50,20 +56,35 @@ impl NativeLoop {
         Ok(Self {
             outbox,
             turn: Mutex::new(Turn::new(TURN_BUDGET)),
+            timed: AtomicBool::new(false),
         })
     }
 
     /// Everything that has ended since the last call, four entries a job: ticket, code (-1: only lets memory go), version,
-    /// value (the reply, or the text of a failure).
+    /// value (the reply, or the text of a failure). Nine after `setTimed`: the number of what the request was counted under, and
+    /// what queue, decoding, run and encoding took, in microseconds.
     #[napi(catch_unwind, ts_return_type = "unknown[]")]
     pub fn drain<'env>(&self, env: &'env Env) -> Result<Array<'env>> {
         let ready = self.outbox.take();
-        let length = u32::try_from(ready.len()).unwrap_or(u32::MAX / STRIDE) * STRIDE;
+        let timed = self.timed.load(Ordering::Relaxed);
+        let stride = if timed { TIMED_STRIDE } else { STRIDE };
+        let length = u32::try_from(ready.len()).unwrap_or(u32::MAX / stride) * stride;
         let mut list = env.create_array(length).map_err(refused)?;
-        for (at, completion) in (0..).step_by(STRIDE as usize).zip(ready) {
+        for (at, completion) in (0..).step_by(stride as usize).zip(ready) {
+            if timed {
+                for (to, number) in (at + STRIDE..).zip(stage_numbers(&completion.stages)) {
+                    list.set(to, number).map_err(refused)?;
+                }
+            }
             put(env, &mut list, at, completion).map_err(refused)?;
         }
         Ok(list)
+    }
+
+    /// From now on `drain` tells how long the parts of requests took.
+    #[napi(catch_unwind)]
+    pub fn set_timed(&self) {
+        self.timed.store(true, Ordering::Relaxed);
     }
 
     /// Ends the ticket when none of this loop's jobs is left.
@@ -85,11 +106,7 @@ impl NativeLoop {
     pub fn close_model(&self, ticket: u32, model: &NativeModel) {
         let outbox = Arc::clone(&self.outbox);
         model.close(move || {
-            outbox.push(Completion {
-                ticket,
-                version: 0,
-                outcome: Outcome::Done,
-            });
+            outbox.push(Completion::new(ticket, Outcome::Done));
         });
     }
 
@@ -102,11 +119,7 @@ impl NativeLoop {
             .map_err(throw)?;
         let outbox = Arc::clone(&self.outbox);
         gone.on_gone(move || {
-            outbox.push(Completion {
-                ticket,
-                version: 0,
-                outcome: Outcome::Done,
-            });
+            outbox.push(Completion::new(ticket, Outcome::Done));
         });
         Ok(())
     }
@@ -136,6 +149,7 @@ fn put(env: &Env, list: &mut Array<'_>, at: u32, completion: Completion) -> napi
         ticket,
         version,
         outcome,
+        ..
     } = completion;
     list.set(at, ticket)?;
     let code = match &outcome {

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 use std::sync::{Arc, Once};
+use std::time::Instant;
 
 use napi::Env;
 use napi::bindgen_prelude::{BufferSlice, Uint8Array};
 use napi_derive::napi;
 use parking_lot::Mutex;
 use servable_codec::{Code, Error};
+use servable_engine::counters::loads;
 use servable_engine::lease::Gone;
 use servable_engine::runner::{EndpointSource, Runner};
 use servable_engine::servable::{Servable, Signature};
@@ -130,7 +132,10 @@ pub fn load(
     if let Some(allowed) = &options.allowed_ops {
         servable_tensorflow::check_ops(dir, allowed).map_err(tensorflow::error)?;
     }
-    let model = TensorFlowModel::load(library, dir, &load_options)?;
+    let begun = Instant::now();
+    let model = TensorFlowModel::load(library, dir, &load_options);
+    loads::record(&options.export_dir, begun.elapsed(), model.is_ok());
+    let model = model?;
     let servable = Servable::new(model, check);
     FIRST_LOAD.call_once(|| {
         library.release_opening_memory();

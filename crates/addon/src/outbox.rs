@@ -6,6 +6,7 @@ use std::sync::Arc;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use parking_lot::{Condvar, Mutex};
 use servable_codec::{Code, Error};
+use servable_engine::counters::Stages;
 use servable_engine::schedule::pool::Cancel;
 use servable_engine::warmup::Report;
 
@@ -42,6 +43,20 @@ pub struct Completion {
     pub version: i64,
     /// How it ended.
     pub outcome: Outcome,
+    /// How long its parts took, where it is a request of a server.
+    pub stages: Stages,
+}
+
+impl Completion {
+    /// The end of a job that has no version.
+    pub fn new(ticket: u32, outcome: Outcome) -> Self {
+        Self {
+            ticket,
+            version: 0,
+            outcome,
+            stages: Stages::default(),
+        }
+    }
 }
 
 /// The results for one event loop, with one wake-up per batch.
@@ -107,11 +122,11 @@ impl Outbox {
         }
     }
 
-    /// Withdraws a job that still waits.
-    pub fn cancel(&self, ticket: u32) {
-        if let Some(cancel) = self.state.lock().jobs.get(&ticket) {
-            cancel.cancel();
-        }
+    /// Withdraws a job that still waits; false when it has ended.
+    pub fn cancel(&self, ticket: u32) -> bool {
+        let state = self.state.lock();
+        let job = state.jobs.get(&ticket);
+        job.inspect(|cancel| cancel.cancel()).is_some()
     }
 
     /// Tells by `ticket` when no job of this loop is left.
@@ -119,11 +134,7 @@ impl Outbox {
         let mut state = self.state.lock();
         if state.jobs.is_empty() {
             drop(state);
-            self.push(Completion {
-                ticket,
-                version: 0,
-                outcome: Outcome::Done,
-            });
+            self.push(Completion::new(ticket, Outcome::Done));
         } else {
             state.idle_waiters.push(ticket);
         }
@@ -178,11 +189,7 @@ impl Outbox {
             }
         };
         for ticket in waiters {
-            self.push(Completion {
-                ticket,
-                version: 0,
-                outcome: Outcome::Done,
-            });
+            self.push(Completion::new(ticket, Outcome::Done));
         }
     }
 
@@ -200,11 +207,7 @@ impl Outbox {
                 self.quiet.notify_all();
             }
         }
-        self.push(Completion {
-            ticket,
-            version: 0,
-            outcome: Outcome::Unpinned,
-        });
+        self.push(Completion::new(ticket, Outcome::Unpinned));
     }
 }
 
@@ -243,12 +246,18 @@ impl Reply {
     }
 
     /// Answers.
-    pub fn send(mut self, version: i64, outcome: Outcome) {
+    pub fn send(self, version: i64, outcome: Outcome) {
+        self.send_timed(version, outcome, Stages::default());
+    }
+
+    /// Answers, and tells how long the parts took.
+    pub fn send_timed(mut self, version: i64, outcome: Outcome, stages: Stages) {
         self.answered = true;
         self.outbox.push(Completion {
             ticket: self.ticket,
             version,
             outcome,
+            stages,
         });
     }
 
@@ -262,12 +271,8 @@ impl Drop for Reply {
     fn drop(&mut self) {
         if !self.answered {
             let error = Error::new(Code::Internal, "The request failed inside the server");
-            let outcome = Outcome::Failed(error);
-            self.outbox.push(Completion {
-                ticket: self.ticket,
-                version: 0,
-                outcome,
-            });
+            let end = Completion::new(self.ticket, Outcome::Failed(error));
+            self.outbox.push(end);
         }
         self.outbox.end(self.ticket, self.running);
     }

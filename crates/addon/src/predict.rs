@@ -88,7 +88,7 @@ impl NativeLoop {
     /// Withdraws a predict: it is not run if it still waits.
     #[napi(catch_unwind)]
     pub fn cancel(&self, ticket: u32) {
-        self.outbox.cancel(ticket);
+        let _ = self.outbox.cancel(ticket);
     }
 
     fn predict_job(

@@ -185,6 +185,7 @@ unsafe extern "C" {
 static EXIT_CODE: AtomicI32 = AtomicI32::new(0);
 
 extern "C" fn end_at_once() {
+    crate::native_log::last_words();
     // SAFETY: ends the process; nothing runs afterwards.
     unsafe { _exit(EXIT_CODE.load(Ordering::SeqCst)) }
 }

@@ -8,12 +8,14 @@ use napi::bindgen_prelude::{BigInt, Buffer, BufferSlice, Float64Array};
 use napi_derive::napi;
 use servable_codec::{Code, Error, JsonLimits, TensorLimits};
 use servable_engine::bodies::Bodies;
+use servable_engine::counters::Stages;
 use servable_engine::schedule::pool::{Job, Verdict};
 use servable_engine::schedule::tick::Turn;
 use servable_engine::{Answer, Body, Settings};
 
 use crate::error::{Result, refused, throw};
 use crate::event_loop::NativeLoop;
+use crate::metrics::stage_numbers;
 use crate::outbox::{Outbox, Outcome, Reply};
 use crate::outputs::reply_buffer;
 use crate::pin::{Pin, Pinned};
@@ -42,6 +44,8 @@ pub struct QueueOptions {
     pub as_tensor_content: bool,
     /// Refuse signatures of another method.
     pub check_method_name: bool,
+    /// The caller has models loaded that are not there yet, and counts the requests that fail for it.
+    pub on_demand: bool,
     /// Deepest nesting of used JSON values.
     pub max_json_depth: u32,
     /// Most elements of a tensor in a request.
@@ -60,7 +64,7 @@ pub struct NativeQueue {
     /// The memory replies are written into, and how much of it is used.
     arena: Option<Buffer>,
     arena_used: usize,
-    /// One number: the version that answered last; NaN where a double cannot hold it.
+    /// What passes between JavaScript and here without an argument each; see `set_state`.
     state: Option<Float64Array>,
     version: i64,
     reply: Vec<u8>,
@@ -84,6 +88,7 @@ impl NativeQueue {
             },
             as_tensor_content: options.as_tensor_content,
             check_method_name: options.check_method_name,
+            on_demand: options.on_demand,
         };
         Self {
             outbox: Arc::clone(&event_loop.outbox),
@@ -102,7 +107,9 @@ impl NativeQueue {
         }
     }
 
-    /// The array that receives the version of the last answer.
+    /// An array of seven numbers. The last answer's version (NaN where a double cannot hold it), then, set by JavaScript, how long the
+    /// next request has waited, then of the last answer: the number of what it was counted under, and what queue, decoding, run and
+    /// encoding took; all in microseconds.
     #[napi(catch_unwind)]
     pub fn set_state(&mut self, state: Float64Array) {
         self.state = Some(state);
@@ -157,11 +164,13 @@ impl NativeQueue {
         remaining_ms: f64,
     ) -> i32 {
         let Some(Some(target)) = self.targets.get(target as usize) else {
+            self.set_stages(&Stages::default());
             let text = format!("target {target}: forgotten, ask for its number again");
             return self.fail(0, Error::new(Code::NotFound, text));
         };
         let bytes: &[u8] = &body;
         if let Some(suspect) = suspicion(target, &self.settings, bytes) {
+            self.set_stages(&Stages::default());
             return self.fail(0, suspect);
         }
         if bytes.len() <= self.max_inline_body_bytes {
@@ -169,9 +178,15 @@ impl NativeQueue {
                 return LATER;
             }
             self.reply.clear();
-            let call = target.call(&self.settings);
+            let call = target.call(&self.settings, self.queued());
             let answer = ENGINE.answer_inline(&call, bytes, &mut self.turn, &mut self.reply);
-            if let Some(Answer { version, result }) = answer {
+            if let Some(Answer {
+                version,
+                result,
+                stages,
+            }) = answer
+            {
+                self.set_stages(&stages);
                 return match result {
                     Ok(()) => self.hand_over(version.unwrap_or(0)),
                     Err(error) => self.fail(version.unwrap_or(0), error),
@@ -222,6 +237,7 @@ impl NativeQueue {
         match (target, self.bodies.whole(body)) {
             (Some(target), Some(body)) => {
                 if let Some(suspect) = suspicion(&target, &self.settings, body.bytes()) {
+                    self.set_stages(&Stages::default());
                     return self.fail(0, suspect);
                 }
                 self.enqueue(target, ticket, body, remaining_ms)
@@ -234,9 +250,13 @@ impl NativeQueue {
     }
 
     fn enqueue(&mut self, target: Arc<Target>, ticket: u32, body: Body, remaining_ms: f64) -> i32 {
-        match submit(self.job(target, ticket, body, remaining_ms)) {
+        self.set_stages(&Stages::default());
+        match submit(self.job(Arc::clone(&target), ticket, body, remaining_ms)) {
             Ok(()) => QUEUED,
-            Err(error) => self.fail(0, error),
+            Err(error) => {
+                ENGINE.refused(&target.call(&self.settings, Duration::ZERO), error.code);
+                self.fail(0, error)
+            }
         }
     }
 
@@ -247,21 +267,27 @@ impl NativeQueue {
             .flatten()
             .and_then(|remaining| Instant::now().checked_add(remaining));
         let cancel = reply.cancel();
+        let answered = cancel.clone();
         let settings = self.settings;
+        let (waited, queued_at) = (self.queued(), Instant::now());
         let run = Box::new(move |verdict| match verdict {
             Verdict::Run if reply.begin_run() => {
                 let mut out = Vec::new();
-                let answer = ENGINE.answer(&target.call(&settings), &body, &mut out);
+                let mut call = target.call(&settings, waited + queued_at.elapsed());
+                call.answered = Some(&answered);
+                let answer = ENGINE.answer(&call, &body, &mut out);
                 // Before the reply: whoever waits for it may count on the body being free.
                 drop(body);
                 let outcome = match answer.result {
                     Ok(()) => Outcome::Reply(out),
                     Err(error) => Outcome::Failed(error),
                 };
-                reply.send(answer.version.unwrap_or(0), outcome);
+                reply.send_timed(answer.version.unwrap_or(0), outcome, answer.stages);
             }
             Verdict::Expired => {
                 drop(body);
+                let call = target.call(&settings, Duration::ZERO);
+                ENGINE.refused(&call, Code::DeadlineExceeded);
                 let text = "Timed out waiting for notification";
                 reply.send(0, Outcome::Failed(Error::new(Code::DeadlineExceeded, text)));
             }
@@ -295,10 +321,21 @@ impl NativeQueue {
         BigInt::from(self.version)
     }
 
-    /// Withdraws a pooled request: it is not run if it still waits, and its end is dropped.
+    /// Withdraws a pooled request: it is not run if it still waits, and its end is dropped. It is counted as answered with `code`.
     #[napi(catch_unwind)]
-    pub fn cancel(&self, ticket: u32) {
-        self.outbox.cancel(ticket);
+    pub fn cancel(&self, ticket: u32, target: u32, code: u32) {
+        if self.outbox.cancel(ticket) {
+            self.refuse(target, code);
+        }
+    }
+
+    /// Counts a request that was answered with `code` before it came here.
+    #[napi(catch_unwind)]
+    pub fn refuse(&self, target: u32, code: u32) {
+        if let Some(Some(target)) = self.targets.get(target as usize) {
+            let code = Code::from_number(i32::try_from(code).unwrap_or(2));
+            ENGINE.refused(&target.call(&self.settings, Duration::ZERO), code);
+        }
     }
 
     /// Writes the reply into the arena where it fits.
@@ -325,11 +362,28 @@ impl NativeQueue {
     fn set_version(&mut self, version: i64) {
         self.version = version;
         let exact = version.unsigned_abs() <= 1 << 53;
-        if let Some(state) = &mut self.state {
+        if let Some(slot) = self.slots().first_mut() {
+            *slot = if exact { version as f64 } else { f64::NAN };
+        }
+    }
+
+    /// How long the request at hand has waited in JavaScript's queue.
+    fn queued(&self) -> Duration {
+        let queued_us = self.state.as_ref().and_then(|state| state.get(1).copied());
+        Duration::try_from_secs_f64(queued_us.unwrap_or(0.0) / 1e6).unwrap_or_default()
+    }
+
+    fn set_stages(&mut self, stages: &Stages) {
+        if let Some(slots) = self.slots().get_mut(2..7) {
+            slots.copy_from_slice(&stage_numbers(stages));
+        }
+    }
+
+    fn slots(&mut self) -> &mut [f64] {
+        match &mut self.state {
             // SAFETY: only this thread reads or writes the array, and not during this call.
-            if let Some(slot) = unsafe { state.as_mut() }.first_mut() {
-                *slot = if exact { version as f64 } else { f64::NAN };
-            }
+            Some(state) => unsafe { state.as_mut() },
+            None => &mut [],
         }
     }
 }
@@ -338,7 +392,7 @@ impl NativeQueue {
 /// read by `ts/api/infer.ts`, no client sees it.
 fn suspicion(target: &Target, settings: &Settings, body: &[u8]) -> Option<Error> {
     let flight = ENGINE.flight.get().filter(|flight| flight.is_watching())?;
-    let fingerprint = flight.fingerprint(&target.call(settings), body);
+    let fingerprint = flight.fingerprint(&target.call(settings, Duration::ZERO), body);
     flight.is_watched(fingerprint).then(|| {
         let text = format!("servable suspect {fingerprint:016x}");
         Error::new(Code::Aborted, text)

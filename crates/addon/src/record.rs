@@ -1,5 +1,7 @@
 //! What request logs and record files need of the engine. See `ts/native/record.ts`.
 
+use std::time::Duration;
+
 use napi::Env;
 use napi::bindgen_prelude::{BigInt, BufferSlice, Uint8ArraySlice};
 use napi_derive::napi;
@@ -37,7 +39,7 @@ pub fn record_predict<'env>(
     let choice = Choice::Specific(version);
     let lease = ENGINE.catalog.find(target.name(), choice).map_err(throw)?;
     let settings = Settings::default();
-    let call = target.call(&settings);
+    let call = target.call(&settings, Duration::ZERO);
     let record = recorded::recorded(&lease.servable, version, &call, (&body, &reply));
     let record = record.map_err(throw)?;
     let buffer = |bytes: Vec<u8>| BufferSlice::from_data(env, bytes).map_err(refused);

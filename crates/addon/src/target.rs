@@ -1,5 +1,7 @@
 //! Where requests of a queue go, kept by a number so that the hot call passes nothing else.
 
+use std::time::Duration;
+
 use napi::bindgen_prelude::BigInt;
 use napi_derive::napi;
 use servable_codec::Error;
@@ -66,8 +68,8 @@ impl Target {
         &self.name
     }
 
-    /// One request to this target but for its body.
-    pub fn call<'a>(&'a self, settings: &'a Settings) -> Call<'a> {
+    /// One request to this target but for its body, which has waited for `queued`.
+    pub fn call<'a>(&'a self, settings: &'a Settings, queued: Duration) -> Call<'a> {
         let choice = match (self.version, &self.label) {
             (Some(version), _) => Choice::Specific(version),
             (None, Some(label)) => Choice::Label(label),
@@ -82,6 +84,8 @@ impl Target {
             body: self.body,
             signature_name: &self.signature_name,
             npy_reply: self.npy_reply,
+            queued,
+            answered: None,
             settings,
         }
     }

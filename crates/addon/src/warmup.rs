@@ -14,9 +14,9 @@ use servable_engine::tensorflow::TensorFlowModel;
 use servable_engine::warmup::{self, Plan, Report};
 use servable_engine::{Settings, records};
 
-use crate::catalog::{HistogramInfo, histogram_info};
 use crate::error::{Result, throw};
 use crate::event_loop::NativeLoop;
+use crate::metrics::{HistogramInfo, latency};
 use crate::model::NativeModel;
 use crate::outbox::{Outcome, Reply};
 use crate::process::submit_load;
@@ -136,7 +136,7 @@ pub fn warmup_counters() -> Vec<WarmupCountersInfo> {
     list.map(|(model_path, code, counters)| WarmupCountersInfo {
         model_path,
         code: u32::from(code.number()),
-        latency: histogram_info(&counters.latency),
+        latency: latency(&counters.latency),
         records: counters.records.load(Ordering::Relaxed) as f64,
     })
     .collect()

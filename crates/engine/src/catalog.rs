@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use servable_codec::{Code, Error};
 
-use crate::counters::ModelCounters;
+use crate::counters::{ModelCounters, UNKNOWN};
 use crate::lease::{Gone, Lease};
 use crate::runner::Runner;
 use crate::servable::Servable;
@@ -75,6 +75,10 @@ pub struct Catalog<R: Runner> {
     models: ArcSwap<HashMap<String, Arc<Model<R>>>>,
     /// Counters outlive the models, so that a reload does not set them back.
     counters: Mutex<BTreeMap<String, Arc<ModelCounters>>>,
+    /// Counts requests whose model nobody configured.
+    unknown: Arc<ModelCounters>,
+    /// Counts requests that name no model.
+    nameless: Arc<ModelCounters>,
     writer: Mutex<()>,
     /// False until labels were set for any model: TensorFlow Serving then answers another text.
     labels_known: AtomicBool,
@@ -106,6 +110,8 @@ impl<R: Runner> Default for Catalog<R> {
         Self {
             models: ArcSwap::from_pointee(HashMap::new()),
             counters: Mutex::default(),
+            unknown: Arc::new(ModelCounters::new(UNKNOWN)),
+            nameless: Arc::new(ModelCounters::new("")),
             writer: Mutex::default(),
             labels_known: AtomicBool::new(false),
             ready: AtomicBool::new(false),
@@ -177,6 +183,7 @@ impl<R: Runner> Catalog<R> {
         servable: Arc<Servable<R>>,
     ) -> Result<(), Error> {
         self.change(name, |model| {
+            servable.count_under(&model.counters, version);
             model.servables.insert(version, servable);
             Ok(())
         })
@@ -188,12 +195,14 @@ impl<R: Runner> Catalog<R> {
     /// `NotFound` when it is not published.
     pub fn withdraw(&self, name: &str, version: i64) -> Result<Gone, Error> {
         let servable = self.change(name, |model| {
-            model.servables.remove(&version).ok_or_else(|| {
+            let servable = model.servables.remove(&version).ok_or_else(|| {
                 Error::new(
                     Code::NotFound,
                     format!("model \"{name}\" version {version}: not published"),
                 )
-            })
+            })?;
+            model.counters.subjects.leave(version);
+            Ok(servable)
         })?;
         Ok(servable.gone().clone())
     }
@@ -255,13 +264,28 @@ impl<R: Runner> Catalog<R> {
         list
     }
 
-    /// Every name's counters, sorted by name.
+    /// Every name's counters, sorted by name; first those of requests that name no model, last those that name an unknown one.
     pub fn counters(&self) -> Vec<(String, Arc<ModelCounters>)> {
-        self.counters
-            .lock()
-            .iter()
-            .map(|(name, counters)| (name.clone(), Arc::clone(counters)))
+        let counters = self.counters.lock();
+        let known = counters.iter().map(|(name, it)| (name.as_str(), it));
+        std::iter::once(("", &self.nameless))
+            .chain(known)
+            .chain(std::iter::once((UNKNOWN, &self.unknown)))
+            .map(|(name, counters)| (name.to_owned(), Arc::clone(counters)))
             .collect()
+    }
+
+    /// Where requests for `name` are counted. Names that nobody configured share one place: clients choose them.
+    pub fn counters_of(&self, name: &str) -> Arc<ModelCounters> {
+        if let Some(model) = self.models.load().get(name) {
+            return Arc::clone(&model.counters);
+        }
+        if name.is_empty() {
+            return Arc::clone(&self.nameless);
+        }
+        // A model that was served earlier and is not any more.
+        let counters = self.counters.lock();
+        Arc::clone(counters.get(name).unwrap_or(&self.unknown))
     }
 
     /// Whether this process should receive requests.
@@ -289,7 +313,12 @@ impl<R: Runner> Catalog<R> {
                 labels: BTreeMap::new(),
                 versions: Vec::new(),
                 source: Source::default(),
-                counters: Arc::clone(self.counters.lock().entry(name.to_owned()).or_default()),
+                counters: Arc::clone(
+                    self.counters
+                        .lock()
+                        .entry(name.to_owned())
+                        .or_insert_with(|| Arc::new(ModelCounters::new(name))),
+                ),
             },
         };
         let result = change(&mut model)?;

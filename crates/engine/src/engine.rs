@@ -1,18 +1,20 @@
 //! One request from bytes to bytes, inline or on the pool, with its counts.
 
-use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use servable_codec::json::print::NonFinite;
 use servable_codec::{Code, Error, JsonLimits, TensorLimits};
 
 use crate::body::Body;
 use crate::catalog::{Catalog, Choice};
+use crate::counters::{ModelCounters, SESSION_RUN_NS, Stages};
 use crate::flight::Recorder;
 use crate::infer::{Ask, Method, Models, Stop, Work, prepare};
 use crate::lease::Lease;
 use crate::runner::{RunMode, Runner};
+use crate::schedule::pool::Cancel;
 use crate::schedule::tick::{Spent, Stopwatch, Turn};
 
 /// What holds for every request of a queue.
@@ -26,6 +28,8 @@ pub struct Settings {
     pub as_tensor_content: bool,
     /// Refuse signatures whose method name is another method's.
     pub check_method_name: bool,
+    /// The caller has models loaded that are not there yet and asks again: it counts the requests that fail for it.
+    pub on_demand: bool,
 }
 
 /// What the body of a REST predict is written in.
@@ -67,6 +71,10 @@ pub struct Call<'a> {
     pub signature_name: &'a str,
     /// REST predict only: the reply is an `.npy` file instead of JSON.
     pub npy_reply: bool,
+    /// How long it has waited before it comes here.
+    pub queued: Duration,
+    /// Set by whoever has answered the request meanwhile and counted it: it is not counted again.
+    pub answered: Option<&'a Cancel>,
     /// The queue's settings.
     pub settings: &'a Settings,
 }
@@ -78,6 +86,8 @@ pub struct Answer {
     pub version: Option<i64>,
     /// The reply is complete, or why there is none.
     pub result: Result<(), Error>,
+    /// How long its parts took; those it did not come to are zero.
+    pub stages: Stages,
 }
 
 /// The catalog and the walk of a request.
@@ -126,14 +136,16 @@ impl<R: Runner> Engine<R> {
         }
         let start = turn.measure();
         let is_on = turn.is_on();
-        let mut lease = None;
+        let models = Models::Catalog(&self.catalog);
+        let (mut lease, mut blamed) = (None, None);
         let work = prepare(
             Ask {
                 call,
-                models: Models::Catalog(&self.catalog),
+                models,
                 owner: None,
                 gate: &mut |signature| is_on && signature.cost.inline(body.len()).is_some(),
                 lease: &mut lease,
+                blamed: &mut blamed,
             },
             body,
         );
@@ -146,9 +158,9 @@ impl<R: Runner> Engine<R> {
             lease.counters.inline_runs.fetch_add(1, Ordering::Relaxed);
         }
         let (answer, spent) = conclude(
-            call,
+            (models, call),
             (body, self.flight.get()),
-            (work, lease),
+            (work, lease, blamed),
             (start, RunMode::Inline, true),
             out,
         );
@@ -161,6 +173,13 @@ impl<R: Runner> Engine<R> {
         let models = Models::Catalog(&self.catalog);
         answer_from(models, call, (body, self.flight.get()), true, out)
     }
+
+    /// Counts a request that was answered before it came to the engine, or instead of it.
+    pub fn refused(&self, call: &Call<'_>, code: Code) {
+        self.catalog
+            .counters_of(call.name)
+            .refuse(call.method, code);
+    }
 }
 
 /// Answers with what `models` has; `learn` if the cost is one that later requests will have.
@@ -172,7 +191,7 @@ pub(crate) fn answer_from<R: Runner>(
     out: &mut Vec<u8>,
 ) -> Answer {
     let start = Stopwatch::start(true);
-    let mut lease = None;
+    let (mut lease, mut blamed) = (None, None);
     let bytes = body.bytes();
     let work = prepare(
         Ask {
@@ -181,6 +200,7 @@ pub(crate) fn answer_from<R: Runner>(
             owner: Some(body),
             gate: &mut |_| true,
             lease: &mut lease,
+            blamed: &mut blamed,
         },
         bytes,
     );
@@ -192,9 +212,9 @@ pub(crate) fn answer_from<R: Runner>(
         lease.counters.pooled_runs.fetch_add(1, Ordering::Relaxed);
     }
     conclude(
-        call,
+        (models, call),
         (bytes, flight),
-        (work, lease),
+        (work, lease, blamed),
         (start, RunMode::Pool, learn),
         out,
     )
@@ -203,53 +223,93 @@ pub(crate) fn answer_from<R: Runner>(
 
 /// Runs and prints what was prepared, and counts it.
 fn conclude<R: Runner>(
-    call: &Call<'_>,
+    (models, call): (Models<'_, R>, &Call<'_>),
     (body, flight): (&[u8], Option<&Recorder>),
-    (work, lease): (Result<Work<R>, Error>, Option<Lease<R>>),
+    (work, lease, blamed): Prepared<R>,
     (start, mode, learn): (Stopwatch, RunMode, bool),
     out: &mut Vec<u8>,
 ) -> (Answer, Spent) {
     let (reply_start, body_bytes) = (out.len(), body.len());
     let mut measured = None;
-    let counters = lease
-        .as_ref()
-        .map(|lease| lease.counters.method(call.method));
-    let result = work.and_then(|work| {
-        let run_start = Instant::now();
-        // What is known to be small is run without TensorFlow's thread hop wherever it runs.
-        let mode = if work.is_small(body_bytes) {
-            RunMode::Inline
-        } else {
-            mode
-        };
-        let in_flight =
-            flight.and_then(|flight| flight.begin(call, work.servable(call.name), body));
-        let outputs = work.run(mode);
-        drop(in_flight);
-        let run_end = Instant::now();
-        let result = outputs.and_then(|outputs| work.finish(&outputs, call, out));
-        // A failed run has its cost too.
-        let spent = start.spent();
-        measured = Some(spent);
-        if learn {
-            work.record_cost(body_bytes, spent, mode == RunMode::Inline);
+    let mut stages = Stages {
+        queue: call.queued,
+        ..Stages::default()
+    };
+    let counted = lease.as_ref().map(|lease| &lease.counters);
+    let _in_flight = counted.map(|counters| counters.enter());
+    let subject = match (&work, &lease) {
+        (Ok(work), _) => work.subject(),
+        (Err(_), Some(lease)) => lease.servable.subject().map(Arc::as_ref),
+        (Err(_), None) => None,
+    };
+    stages.subject = subject.map_or(0, |subject| subject.id);
+    let result = match &work {
+        Err(error) => {
+            stages.decode = start.wall.elapsed();
+            Err(error.clone())
         }
-        if let (Ok(()), Some(counters)) = (&result, counters) {
-            counters.run_latency.record(run_end - run_start);
-            counters.latency.record(spent.wall);
+        Ok(work) => {
+            let run_start = Instant::now();
+            stages.decode = run_start - start.wall;
+            // What is known to be small is run without TensorFlow's thread hop wherever it runs.
+            let mode = if work.is_small(body_bytes) {
+                RunMode::Inline
+            } else {
+                mode
+            };
+            let in_flight =
+                flight.and_then(|flight| flight.begin(call, work.servable(call.name), body));
+            let outputs = work.run(mode);
+            drop(in_flight);
+            stages.run = run_start.elapsed();
+            SESSION_RUN_NS.fetch_add(stages.run.as_nanos() as u64, Ordering::Relaxed);
+            let result = outputs.and_then(|outputs| work.finish(&outputs, call, out));
+            // A failed run has its cost too.
+            let spent = start.spent();
+            measured = Some(spent);
+            if learn {
+                work.record_cost(body_bytes, spent, mode == RunMode::Inline);
+            }
+            stages.encode = spent.wall.saturating_sub(stages.decode + stages.run);
+            result
         }
-        result
-    });
+    };
     if result.is_err() {
         // A printer that failed half way leaves nothing behind.
         out.truncate(reply_start);
     }
-    if let Some(counters) = counters {
-        counters.count(result.as_ref().err().map_or(Code::Ok, |error| error.code));
+    if !call.answered.is_some_and(Cancel::is_cancelled) {
+        let code = result.as_ref().err().map_or(Code::Ok, |error| error.code);
+        match (counted, subject) {
+            (Some(counters), Some(subject)) => {
+                counters.count(call.method, subject, code, &stages);
+                if let (Ok(work), Code::Ok) = (&work, code)
+                    && let Some(examples) = work.examples()
+                {
+                    counters.examples.record(examples);
+                }
+            }
+            (Some(counters), None) => counters.refuse(call.method, code),
+            (None, _) if call.settings.on_demand && code == Code::Unavailable => {}
+            (None, _) => {
+                if let Models::Catalog(catalog) = models {
+                    let blamed = blamed.unwrap_or_else(|| catalog.counters_of(call.name));
+                    blamed.refuse(call.method, code);
+                }
+            }
+        }
     }
     let answer = Answer {
-        version: lease.map(|lease| lease.version),
+        version: lease.as_ref().map(|lease| lease.version),
         result,
+        stages,
     };
     (answer, measured.unwrap_or_else(|| start.spent()))
 }
+
+/// A request that is ready to run or refused, the servable it is for, and who is counted where none is.
+type Prepared<R> = (
+    Result<Work<R>, Error>,
+    Option<Lease<R>>,
+    Option<Arc<ModelCounters>>,
+);

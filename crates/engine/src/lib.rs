@@ -12,6 +12,7 @@ mod engine;
 pub mod flight;
 pub mod infer;
 pub mod lease;
+pub mod log_line;
 pub mod records;
 pub mod runner;
 pub mod schedule;

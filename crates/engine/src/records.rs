@@ -8,7 +8,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use servable_codec::Code;
 
-use crate::counters::Histogram;
+use crate::counters::Latency;
 
 /// So many different label values are kept; what comes later is counted as [`OTHER`].
 const MAX_LABELS: usize = 512;
@@ -43,7 +43,7 @@ impl<T: Default> Family<T> {
 #[derive(Default)]
 pub struct WarmupCounters {
     /// How long they took.
-    pub latency: Histogram,
+    pub latency: Latency,
     /// Records read from their files.
     pub records: AtomicU64,
 }

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use servable_codec::{Code, Error, SignatureSpec, TensorInfo};
 
+use crate::counters::{ModelCounters, Subject};
 use crate::infer::Method;
 use crate::lease::{Gone, reap};
 use crate::runner::{EndpointSource, Runner, SignatureSource};
@@ -24,6 +25,8 @@ pub struct Servable<R: Runner> {
     plans: Plans<R>,
     shape_check: InputShapeCheck,
     gone: Gone,
+    /// Where requests are counted that reach none of its signatures; set once it is published.
+    subject: OnceLock<Arc<Subject>>,
 }
 
 /// Plans of feeds and fetches that are no whole signature, by their names.
@@ -46,6 +49,8 @@ pub struct Signature<R: Runner> {
     pub smallest_rank: Option<usize>,
     /// Its measured cost.
     pub cost: Cost,
+    /// Where its requests are counted; set once it is published, so that warm-ups are not.
+    pub subject: OnceLock<Arc<Subject>>,
 }
 
 impl<R: Runner> Servable<R> {
@@ -68,7 +73,25 @@ impl<R: Runner> Servable<R> {
             plans,
             shape_check,
             gone,
+            subject: OnceLock::new(),
         }
+    }
+
+    /// From now on requests are counted, under `version`. The first call counts.
+    pub fn count_under(&self, counters: &ModelCounters, version: i64) {
+        let names = self.signatures.keys().map(String::as_str);
+        let mut subjects = counters.subjects.enter(version, names).into_iter();
+        if let Some(subject) = subjects.next() {
+            let _ = self.subject.set(subject);
+        }
+        for (signature, subject) in self.signatures.values().zip(subjects) {
+            let _ = signature.subject.set(subject);
+        }
+    }
+
+    /// Where requests are counted that reach none of its signatures.
+    pub fn subject(&self) -> Option<&Arc<Subject>> {
+        self.subject.get()
     }
 
     /// The model itself.
@@ -190,6 +213,7 @@ impl<R: Runner> Signature<R> {
             plan,
             smallest_rank,
             cost,
+            subject: OnceLock::new(),
         }
     }
 

@@ -1,10 +1,12 @@
 //! The runner of real models: [`servable_tensorflow`].
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use servable_codec::{AlignedBuf, Code, DType, Error, Strings, ViewData};
 use servable_tensorflow as tf;
 
+use crate::counters::SESSION_RUNS;
 use crate::runner::{EndpointSource, RunMode, Runner, RunnerTensor, SignatureSource};
 
 /// A SavedModel in libtensorflow.
@@ -199,6 +201,7 @@ impl Runner for TensorFlowModel {
             RunMode::Inline => &self.inline,
             RunMode::Pool => &self.pooled,
         };
+        SESSION_RUNS.fetch_add(1, Ordering::Relaxed);
         let outputs = self.model.run(plan, &feeds, options).map_err(error)?;
         outputs.into_iter().map(TensorFlowTensor::new).collect()
     }

@@ -79,7 +79,7 @@ pub fn run<R: Runner>(
             servable: Arc::clone(servable),
             version: 0,
             // Not the model's: these are no requests of clients.
-            counters: Arc::<ModelCounters>::default(),
+            counters: Arc::new(ModelCounters::new("")),
         },
         settings,
     };
@@ -161,6 +161,8 @@ impl<R: Runner> Warmup<'_, R> {
             body: BodyForm::Json,
             signature_name: "",
             npy_reply: false,
+            queued: Duration::ZERO,
+            answered: None,
             settings: self.settings,
         };
         let models = Models::Only(&self.lease);

@@ -9,6 +9,7 @@ import {
   configsFromJson,
   reloadedFromJson,
 } from '../../manager/source/config-json.js';
+import type { LogLevels } from '../../observe/log-levels.js';
 
 /** The part of the manager that an operator works on. */
 export type AdminManager = Pick<
@@ -21,6 +22,8 @@ export interface AdminDependencies {
   readonly manager: () => AdminManager;
   /** Reads the model config file again; null where there is none. */
   readonly reread: (() => Promise<readonly ModelConfig[] | null>) | null;
+  /** Null where the log is somebody else's. */
+  readonly logLevels: Pick<LogLevels, 'all' | 'set'> | null;
 }
 
 /** A document to answer with. */
@@ -130,6 +133,32 @@ export class Admin {
     }
     await this.#manager.apply(configs.map((it) => (it === config ? { ...it, versionLabels } : it)));
     return this.model(name);
+  }
+
+  /** The level of every component of the log. */
+  logLevels(): Document {
+    return { levels: this.#logLevels.all() };
+  }
+
+  /**
+   * Sets the level of one component of the log, or of all.
+   *
+   * @param given `{"level": "debug"}`, and `"component"` for one of them
+   * @throws {ServingError} `INVALID_ARGUMENT` no such level or component; `FAILED_PRECONDITION` the log is not the server's
+   */
+  setLogLevel(given: unknown): Document {
+    const { level, component } = (given ?? {}) as { level?: unknown; component?: unknown };
+    this.#logLevels.set(level, component ?? null);
+    return this.logLevels();
+  }
+
+  get #logLevels(): Pick<LogLevels, 'all' | 'set'> {
+    const { logLevels } = this.#dependencies;
+    if (logLevels === null) {
+      const message = 'the log is the one of the program that the server runs in';
+      throw new ServingError('FAILED_PRECONDITION', message);
+    }
+    return logLevels;
   }
 
   get #manager(): AdminManager {

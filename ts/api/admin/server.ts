@@ -91,6 +91,14 @@ export async function createAdminServer({
     '/admin/reload',
     answer('config reloaded by admin', (it) => admin.reload(it.body ?? null)),
   );
+  app.get(
+    '/admin/log_level',
+    answer('log level', () => admin.logLevels()),
+  );
+  app.put(
+    '/admin/log_level',
+    answer('log level set by admin', (it) => admin.setLogLevel(it.body ?? null)),
+  );
   await app.ready();
   return app;
 }

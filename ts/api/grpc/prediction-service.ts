@@ -3,6 +3,7 @@ import type { Method } from '../../native/infer-queue.js';
 import type { Admission, ModelGate } from '../../security/admission.js';
 import { deadlineIn, type Inference } from '../infer.js';
 import type { CatalogReader } from '../model-status.js';
+import { observationOf } from '../observed.js';
 import { modelNames, type SpecDepth } from './model-names.js';
 import {
   type BidiStream,
@@ -53,14 +54,20 @@ export function infer(inference: Inference, method: Method): Unary {
     }
     let waiting = true;
     const deadline = toDeadlineMs(call.getDeadline());
-    const ticket = inference.run(target, call.request, deadline, (failure, reply) => {
-      // After a cancellation nobody listens.
-      if (!waiting) return;
-      waiting = false;
-      admission.leave(gate);
-      if (failure === null) callback(null, reply);
-      else callback(toStatus(failure));
-    });
+    const ticket = inference.run(
+      target,
+      call.request,
+      deadline,
+      (failure, reply, version, stages) => {
+        // After a cancellation nobody listens.
+        if (!waiting) return;
+        waiting = false;
+        admission.leave(gate);
+        observationOf(call)?.answered(failure, version, stages);
+        if (failure === null) callback(null, reply);
+        else callback(toStatus(failure));
+      },
+    );
     call.on('cancelled', () => {
       if (!waiting) return;
       waiting = false;

@@ -5,12 +5,14 @@ import {
   ServerCredentials,
   type ServerOptions,
 } from '@grpc/grpc-js';
+import type { Observer } from '../../observe/observer.js';
 import type { Door } from '../door.js';
 import type { Inference } from '../infer.js';
 import type { CatalogReader } from '../model-status.js';
 import { doorInterceptor } from './door.js';
 import { healthService } from './health.js';
 import { modelService, type ReloadConfig } from './model-service.js';
+import { observedService } from './observe.js';
 import { predictionService } from './prediction-service.js';
 import { reflectionServices } from './reflection.js';
 import { type Service, serviceDefinition, serviceHandlers } from './rpc.js';
@@ -24,6 +26,8 @@ export interface GrpcDependencies {
   /** Null where everybody may call everything. */
   readonly door: Door | null;
   readonly settings: GrpcSettings;
+  /** Null where nothing watches the calls. */
+  readonly observer: Observer | null;
 }
 
 /** Settings of the gRPC server. */
@@ -47,7 +51,9 @@ export class GrpcServer {
 
   constructor(dependencies: GrpcDependencies) {
     this.#server = new Server(serverOptions(dependencies));
-    for (const service of services(dependencies)) {
+    const { observer } = dependencies;
+    for (const plain of services(dependencies)) {
+      const service = observer === null ? plain : observedService(plain, observer);
       this.#server.addService(serviceDefinition(service), serviceHandlers(service));
     }
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());

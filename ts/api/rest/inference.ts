@@ -1,9 +1,11 @@
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { NonFinite, Target } from '../../native/infer-queue.js';
+import { Code } from '../../errors.js';
+import type { Done, NonFinite, Target } from '../../native/infer-queue.js';
 import { LargeBody } from '../../native/large-body.js';
 import { type ModelGate, overloaded } from '../../security/admission.js';
 import { deadlineIn, type Inference, type RequestBody } from '../infer.js';
+import { observationOf } from '../observed.js';
 import { type BodyFailure, type BodyLimits, type OpenBody, readBody } from './body.js';
 import { type PredictForm, replyType } from './body-form.js';
 import { closeAfterAnswer, WAITING } from './connection.js';
@@ -43,12 +45,19 @@ type WaitingSocket = Socket & {
 export class RestInference {
   readonly #inference: Inference;
   readonly #settings: InferenceSettings;
+  readonly #count: (model: string, code: number, tookUs: number) => void;
   readonly #openBody: OpenBody;
   #isDraining = false;
 
-  constructor(inference: Inference, settings: InferenceSettings) {
+  /** @param count counts requests whose body did not come to the engine */
+  constructor(
+    inference: Inference,
+    settings: InferenceSettings,
+    count: (model: string, code: number, tookUs: number) => void,
+  ) {
     this.#inference = inference;
     this.#settings = settings;
+    this.#count = count;
     this.#openBody = (expectedBytes) => inference.openBody(expectedBytes);
   }
 
@@ -75,6 +84,7 @@ export class RestInference {
       ? overloaded('too many requests wait for an inference thread')
       : admission.enter(target.gate);
     if (refusal !== null) {
+      this.#count(target.model, refusal.number, 0);
       sendRefused(request, reply, refusal);
       return;
     }
@@ -84,6 +94,7 @@ export class RestInference {
         return;
       }
       admission.leave(target.gate);
+      this.#count(target.model, bodyCode(failure), 0);
       sendBodyFailure(request, reply, failure);
     });
   }
@@ -98,16 +109,18 @@ export class RestInference {
       return;
     }
     const deadline = deadlineIn(this.#settings.timeoutMs);
-    const ticket = this.#inference.run(target.id, body, deadline, (failure, bytes, version) => {
+    const done: Done = (failure, bytes, version, stages) => {
       socket[WAITING] = 0;
       admission.leave(target.gate);
+      observationOf(request)?.answered(failure, version, stages);
       if (large !== null) letGo(socket, large);
       if (failure === null || version !== 0)
         reply.header('x-servable-model-version', String(version));
       if (this.#isDraining) reply.header('connection', 'close');
       if (failure !== null || bytes === null) sendFailure(reply, failure);
       else sendBody(request, reply, bytes, target.replyType, this.#settings);
-    });
+    };
+    const ticket = this.#inference.run(target.id, body, deadline, done);
     if (socket[WAITING] === undefined) {
       socket.once?.('close', () => {
         const waiting = socket[WAITING] ?? 0;
@@ -131,6 +144,13 @@ function letGo(socket: WaitingSocket, body: LargeBody): void {
 function sendFailure(reply: FastifyReply, failure: Parameters<typeof sendError>[1] | null): void {
   if (failure === null) sendErrorText(reply, 500, 'the engine gave no reply');
   else sendError(reply, failure);
+}
+
+/** The canonical code of a body that was refused; a connection that broke counts as cancelled. */
+function bodyCode(failure: BodyFailure): number {
+  if (failure === null) return Code.CANCELLED;
+  if (failure.status === 413) return Code.RESOURCE_EXHAUSTED;
+  return failure.status >= 500 ? Code.INTERNAL : Code.INVALID_ARGUMENT;
 }
 
 function sendBodyFailure(request: FastifyRequest, reply: FastifyReply, failure: BodyFailure): void {

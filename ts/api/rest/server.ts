@@ -1,11 +1,13 @@
-import { randomBytes } from 'node:crypto';
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import { ServingError, toServingError } from '../../errors.js';
+import { Code, ServingError, toServingError } from '../../errors.js';
 import type { Logger } from '../../logger.js';
 import type { ModelStatus } from '../../native/catalog.js';
 import type { NonFinite } from '../../native/infer-queue.js';
+import type { Observer } from '../../observe/observer.js';
+import { requestId } from '../../request-id.js';
 import type { Identity } from '../../security/identity.js';
 import type { Door } from '../door.js';
 import { deadlineIn, type Inference } from '../infer.js';
@@ -17,8 +19,9 @@ import { addDocs } from './docs.js';
 import { RestDoor } from './door.js';
 import { addHealth } from './health.js';
 import { type InferenceSettings, RestInference, type RestTarget } from './inference.js';
-import { addMetrics } from './metrics.js';
+import { addMetrics, type MetricsPage } from './metrics.js';
 import { answerMetadata, answerModels, answerStatus } from './models.js';
+import { observe, observeRest } from './observe.js';
 import { errorDocument, sendError, sendErrorText } from './reply.js';
 import { matchRoute, type Route } from './route.js';
 
@@ -36,6 +39,11 @@ export interface RestDependencies {
   readonly maxHeaderBytes: number;
   /** The server's version as `/openapi.json` and `/docs` show it; null leaves both pages out. */
   readonly docs: string | null;
+  /** Null leaves the metrics page out. */
+  readonly metrics: MetricsPage | null;
+  readonly count: CountRest;
+  /** Null where nothing watches the requests. */
+  readonly observer: Observer | null;
 }
 
 /** Times clients get, in milliseconds. */
@@ -47,6 +55,14 @@ export interface RestTimeouts {
   /** Between requests, and without a byte either way. */
   readonly idleMs: number;
 }
+
+/**
+ * Counts a request under `/v1/` that did not come to the engine.
+ *
+ * @param model the name in the path, empty where there is none
+ * @param code canonical code number
+ */
+export type CountRest = (model: string, code: number, tookUs: number) => void;
 
 /** Paths kept with their target; a client that invents paths only makes the map start over. */
 const CACHED_PATHS = 4096;
@@ -70,13 +86,13 @@ export interface RestServer {
 
 /** Makes the REST server. */
 export async function createRestServer(dependencies: RestDependencies): Promise<RestServer> {
-  const { timeouts, door } = dependencies;
+  const { timeouts, door, observer } = dependencies;
   const restDoor = door === null ? null : new RestDoor(door);
   const rest = new Rest(dependencies, restDoor);
   const app = fastify({
     logger: false,
     exposeHeadRoutes: false,
-    genReqId: requestId,
+    genReqId: (request) => requestId(request.headers['x-request-id']),
     requestIdHeader: false,
     requestTimeout: timeouts.requestMs,
     keepAliveTimeout: timeouts.idleMs,
@@ -90,6 +106,8 @@ export async function createRestServer(dependencies: RestDependencies): Promise<
     // Only a path that is no valid percent-encoding comes here; the reference takes it literally.
     frameworkErrors: (_error, request, reply) => {
       const asked = request as unknown as FastifyRequest;
+      // No hook runs for it.
+      if (observer !== null) observe(asked, reply as unknown as FastifyReply, observer);
       if (V1.test(asked.raw.url ?? '')) rest.answer(asked, reply as unknown as FastifyReply);
       else sendNotFound(asked, reply as unknown as FastifyReply);
     },
@@ -98,13 +116,14 @@ export async function createRestServer(dependencies: RestDependencies): Promise<
   for (const method of BODY_METHODS) {
     app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
   }
+  if (observer !== null) observeRest(app, observer);
   addCors(app, dependencies.cors);
   // Everything under /v1/ is looked at where its model is known.
   restDoor?.guard(app, 'metadata', ({ raw, method, is404 }) => {
     return !is404 && method !== 'OPTIONS' && !V1.test(raw.url ?? '');
   });
   addHealth(app, dependencies.catalog);
-  addMetrics(app, () => dependencies.catalog.counters());
+  if (dependencies.metrics !== null) addMetrics(app, dependencies.metrics, dependencies.settings);
   if (dependencies.docs !== null) addDocs(app, dependencies.catalog, dependencies.docs);
   app.all('/v1/*', (request, reply) => rest.answer(request, reply));
   app.setNotFoundHandler(sendNotFound);
@@ -139,7 +158,8 @@ class Rest {
   constructor(dependencies: RestDependencies, door: RestDoor | null) {
     this.#dependencies = dependencies;
     this.#door = door;
-    this.#inference = new RestInference(dependencies.inference, dependencies.settings);
+    const { inference, settings, count } = dependencies;
+    this.#inference = new RestInference(inference, settings, count);
   }
 
   drain(): void {
@@ -176,7 +196,7 @@ class Rest {
     }
     const route = matchRoute('POST', pathOf(url));
     if (route.kind !== 'infer') {
-      sendRefusal(route, request, reply);
+      this.#refuse(route, request, reply);
       return;
     }
     const form = route.verb === 'predict' ? predictForm(type, accept ?? '', url) : JSON_FORM;
@@ -207,7 +227,7 @@ class Rest {
     }
     const route = matchRoute(request.method, pathOf(request.raw.url ?? ''));
     if (route.kind !== 'status' && route.kind !== 'metadata' && route.kind !== 'models') {
-      sendRefusal(route, request, reply);
+      this.#refuse(route, request, reply);
       return;
     }
     if (this.#door === null) {
@@ -227,22 +247,43 @@ class Rest {
     request: FastifyRequest,
     reply: FastifyReply,
   ): void {
-    const { catalog, settings, inference } = this.#dependencies;
-    if (route.kind === 'status') {
-      answerStatus(catalog, route.choice, request, reply, settings);
-    } else if (route.kind === 'models') {
-      const list = (): ModelStatus[] =>
-        catalog.list().filter(({ name }) => identity?.scopes.allows('metadata', name) ?? true);
-      const source = (name: string) => catalog.source(name);
-      answerModels({ list, source }, request, reply, settings);
-    } else {
+    const { catalog, settings, inference, count } = this.#dependencies;
+    const began = performance.now();
+    const model = route.kind === 'models' ? '' : route.choice.name;
+    const succeeded = (): void => count(model, Code.OK, (performance.now() - began) * 1000);
+    const failed = (error: unknown): void => {
+      count(model, toServingError(error).number, 0);
+      sendUnexpected(error, request, reply, this.#dependencies.logger);
+    };
+    if (route.kind === 'metadata') {
       const { choice } = route;
       const read = () =>
         inference.read(() => catalog.metadata(choice), deadlineIn(settings.timeoutMs));
-      answerMetadata(read, choice, request, reply, settings).catch((error: unknown) => {
-        sendUnexpected(error, request, reply, this.#dependencies.logger);
-      });
+      answerMetadata(read, choice, request, reply, settings).then(succeeded, failed);
+      return;
     }
+    try {
+      if (route.kind === 'status') {
+        answerStatus(catalog, route.choice, request, reply, settings);
+      } else {
+        const list = (): ModelStatus[] =>
+          catalog.list().filter(({ name }) => identity?.scopes.allows('metadata', name) ?? true);
+        const source = (name: string) => catalog.source(name);
+        answerModels({ list, source }, request, reply, settings);
+      }
+      succeeded();
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  #refuse(
+    route: { kind: string; version?: string },
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): void {
+    this.#dependencies.count('', Code.INVALID_ARGUMENT, 0);
+    sendRefusal(route, request, reply);
   }
 }
 
@@ -267,18 +308,6 @@ function pathOf(url: string): string {
 function nonFinite(accept: string): NonFinite {
   const wanted = /;\s*nonfinite\s*=\s*"?(null|string)\b/i.exec(accept)?.[1]?.toLowerCase();
   return wanted === 'null' || wanted === 'string' ? wanted : 'token';
-}
-
-/** Ids are unique in a fleet: a random part a process and thread, and a count. */
-const ID_PREFIX = `${randomBytes(6).toString('hex')}-`;
-const GIVEN_ID = /^[\x21-\x7e]{1,128}$/;
-let requests = 0;
-
-function requestId(request: IncomingMessage): string {
-  const given = request.headers['x-request-id'];
-  if (given !== undefined && typeof given === 'string' && GIVEN_ID.test(given)) return given;
-  requests = (requests + 1) % Number.MAX_SAFE_INTEGER;
-  return ID_PREFIX + requests.toString(36);
 }
 
 /** Answers what nobody expected: logged whole, the client gets the id to ask about. */

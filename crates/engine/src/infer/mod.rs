@@ -21,6 +21,7 @@ use servable_codec::{Code, Error, TensorView};
 
 use crate::body::Body;
 use crate::catalog::{Catalog, Choice};
+use crate::counters::{ModelCounters, Protocol, Subject};
 use crate::engine::{BodyForm, Call};
 use crate::lease::Lease;
 use crate::runner::{RunMode, Runner, RunnerTensor};
@@ -62,6 +63,18 @@ impl Method {
         (Method::GrpcSessionRun, "grpc.sessionRun"),
     ];
 
+    /// The protocol it belongs to.
+    pub fn protocol(self) -> Protocol {
+        match self {
+            Method::RestPredict | Method::RestClassify | Method::RestRegress => Protocol::Rest,
+            Method::GrpcPredict
+            | Method::GrpcClassify
+            | Method::GrpcRegress
+            | Method::GrpcMultiInference
+            | Method::GrpcSessionRun => Protocol::Grpc,
+        }
+    }
+
     /// The method of a boundary name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL
@@ -93,6 +106,14 @@ pub(crate) enum Models<'a, R: Runner> {
     Only(&'a Lease<R>),
 }
 
+impl<R: Runner> Clone for Models<'_, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R: Runner> Copy for Models<'_, R> {}
+
 /// What preparing needs besides the body.
 pub(crate) struct Ask<'a, R: Runner> {
     pub call: &'a Call<'a>,
@@ -103,6 +124,8 @@ pub(crate) struct Ask<'a, R: Runner> {
     pub gate: &'a mut dyn FnMut(&Signature<R>) -> bool,
     /// Set as soon as the servable is known, so that failures are counted and answered under its version.
     pub lease: &'a mut Option<Lease<R>>,
+    /// Set where the model is known and none of its versions answers.
+    pub blamed: &'a mut Option<Arc<ModelCounters>>,
 }
 
 impl<R: Runner> Ask<'_, R> {
@@ -130,7 +153,9 @@ impl<R: Runner> Ask<'_, R> {
 
     fn lease(&mut self, name: &str, choice: Choice<'_>) -> Result<Lease<R>, Error> {
         let lease = match self.models {
-            Models::Catalog(catalog) => catalog.find(name, choice)?,
+            Models::Catalog(catalog) => catalog.find(name, choice).inspect_err(|_| {
+                *self.blamed = Some(catalog.counters_of(name));
+            })?,
             Models::Only(lease) => lease.clone(),
         };
         *self.lease = Some(lease.clone());
@@ -284,6 +309,21 @@ impl<R: Runner> Work<R> {
         };
         let name = if name.is_empty() { path_name } else { name };
         (name, self.lease.version)
+    }
+
+    /// What the request is counted under, once its version was published.
+    pub(crate) fn subject(&self) -> Option<&Subject> {
+        let of_signature = self.signature.as_ref().and_then(|it| it.subject.get());
+        let subject = of_signature.or_else(|| self.lease.servable.subject());
+        subject.map(Arc::as_ref)
+    }
+
+    /// The examples of a MultiInference request.
+    pub(crate) fn examples(&self) -> Option<usize> {
+        match &self.finish {
+            Finish::Multi(tasks) => Some(tasks.examples()),
+            _ => None,
+        }
     }
 
     /// Whether requests of this size are best run by the calling thread alone.

@@ -121,6 +121,11 @@ fn resolve<R: Runner>(
 }
 
 impl<R: Runner> Tasks<R> {
+    /// Examples of the request.
+    pub(super) fn examples(&self) -> usize {
+        self.batch
+    }
+
     pub fn finish(
         &self,
         version: i64,

@@ -28,7 +28,8 @@ const CLASSES: usize = 5;
 /// Started with the work that it measures, on the same thread.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch {
-    wall: Instant,
+    /// When it was started.
+    pub wall: Instant,
     cpu: Option<Duration>,
 }
 

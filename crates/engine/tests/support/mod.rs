@@ -260,6 +260,8 @@ pub fn call<'a>(method: Method, name: &'a str, settings: &'a Settings) -> Call<'
         body: servable_engine::BodyForm::Json,
         signature_name: "",
         npy_reply: false,
+        queued: Duration::ZERO,
+        answered: None,
         settings,
     }
 }
