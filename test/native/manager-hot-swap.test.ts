@@ -72,6 +72,8 @@ it.each([1, 2])(
       args: [
         `--model_config_file=${models.write('models.config', config(1))}`,
         `--workers=${workers}`,
+        // With one worker the usual way, which is to load what arrives in another process first.
+        `--isolated_load=${workers === 1 ? 'auto' : 'never'}`,
         '--allow_version_labels_for_unavailable_models',
       ],
       models: ['switched', 'labelled', 'replaced'],

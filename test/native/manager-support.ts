@@ -1,4 +1,12 @@
-import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
@@ -138,8 +146,11 @@ export class Models {
   place(copy: string, model: string, version: number | string): string {
     const path = join(this.path, model, String(version));
     mkdirSync(join(this.path, model), { recursive: true });
-    rmSync(path, { recursive: true, force: true });
+    // A server that looks just now should find the old version or the new one, and deleting takes longer than two renames.
+    const old = `${copy}-old`;
+    if (existsSync(path)) renameSync(path, old);
     renameSync(copy, path);
+    rmSync(old, { recursive: true, force: true });
     return path;
   }
 }

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { RunningServer } from '../support/server.js';
 
 /** The processes that a process has started and that are still there. */
@@ -36,6 +37,9 @@ export interface LoadResult {
   /** The longest time between two answers to anybody, in milliseconds. */
   longestGapMs: number;
 }
+
+/** Between an answer and the client's next request. */
+export const PAUSE_MS = 5;
 
 /** Clients that send one request after the other over a connection each, and connect again when it is closed. */
 export class RestLoad {
@@ -74,6 +78,8 @@ export class RestLoad {
       } catch (error) {
         this.result.lost.push(`${(error as NodeJS.ErrnoException).code}`);
       }
+      // Clients that never pause would leave no processor to the servers that are to start.
+      await delay(PAUSE_MS);
     }
   }
 }
