@@ -9,9 +9,11 @@ import { registerInspect } from './inspect.js';
 import { registerLogLevel } from './log-level.js';
 import { registerModels } from './models.js';
 import { registerPredict } from './predict.js';
+import { registerReplay } from './replay.js';
 import { registerRuntime } from './runtime.js';
 import { registerToken } from './token.js';
 import { registerTune } from './tune.js';
+import { registerWarmup } from './warmup.js';
 
 /** The whole command tree, for help, completion and every command but the server's. */
 export function makeProgram(): Command {
@@ -39,6 +41,8 @@ export function makeProgram(): Command {
   registerModels(program);
   registerLogLevel(program);
   registerConfig(program);
+  registerWarmup(program);
+  registerReplay(program);
   registerToken(program);
   registerRuntime(program);
   registerDoctor(program);
