@@ -70,7 +70,7 @@ describe('one listener alone', () => {
     const sockets = [`--rest_api_socket_path=${rest}`, `--grpc_socket_path=${grpc}`];
     await alone(
       ['--port=0', '--rest_api_port=0', ...sockets],
-      /"available"|available/,
+      /(?=[\s\S]*available)(?=[\s\S]*listening)/,
       async () => {
         await expectRest({ socketPath: rest });
         await expectGrpc(`unix:${grpc}`);

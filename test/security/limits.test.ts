@@ -172,6 +172,26 @@ describe('overload', () => {
     expect(engine.seen.length).toBe(1);
   });
 
+  it('is not made by clients that send their bodies slowly', async () => {
+    const { rest: port } = await front({ maxInFlightRequests: 1 });
+    const head = `POST ${PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{`;
+    await Promise.all([open(port, head), open(port, head), open(port, head)]);
+    expect((await http({ port, path: PREDICT, body: BODY })).status).toBe(200);
+  });
+
+  it('tells a client that asks first not to send its body', async () => {
+    const { rest: port, engine } = await front({ maxInFlightRequests: 1 });
+    const head = `POST ${PREDICT} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: ${BODY.length}\r\n\r\n`;
+    const welcome = await open(port, head);
+    expect(await text(welcome, /\r\n\r\n/)).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+    welcome.write(BODY);
+    expect(await text(welcome, /\{\}/)).toMatch(/^HTTP\/1.1 200 OK/);
+    engine.answer = () => 'never';
+    await hold(port);
+    await expect.poll(() => engine.seen.length).toBe(2);
+    expect(await text(await open(port, head), /\}$/)).toMatch(/^HTTP\/1.1 503 /);
+  });
+
   it('is counted right through aborts, bad bodies and answers', async () => {
     const { rest: port, security } = await front({});
     const head = `POST ${PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{`;
@@ -330,6 +350,20 @@ describe('the names in a request', () => {
 function hold(port: number): Promise<Socket> {
   const head = `POST ${PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: ${BODY.length}\r\n\r\n`;
   return open(port, head + BODY);
+}
+
+/** What comes over a connection until it fits a pattern. */
+function text(socket: Socket, until: RegExp): Promise<string> {
+  return new Promise((resolve) => {
+    let received = '';
+    const take = (chunk: Buffer): void => {
+      received += chunk.toString();
+      if (!until.test(received)) return;
+      socket.off('data', take);
+      resolve(received);
+    };
+    socket.on('data', take);
+  });
 }
 
 /** A connection that has sent some bytes. */

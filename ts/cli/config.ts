@@ -43,7 +43,9 @@ export async function checkFile(path: string): Promise<string[]> {
   const lines = problems.map((problem) => problemLine(path, problem));
   if (lines.length > 0) return lines;
   try {
-    resolveOptions(values);
+    const { options } = resolveOptions(values);
+    const { checkSecurity } = await import('../security/security.js');
+    await checkSecurity(options);
   } catch (error) {
     return [`${path}: ${toServingError(error).message}`];
   }

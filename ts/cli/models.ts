@@ -1,19 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import type { Command } from 'commander';
 import { codeName, ServingError } from '../errors.js';
+import { tokenHeader } from './client-token.js';
 
 /** The port that examples use for `--admin_port`, and that is asked where none is named. */
 const DEFAULT_PORT = 8502;
 /** What `--server` means, for every command that asks an admin API. */
 export const ADMIN_HELP = `
 The server must be started with --admin_port or --admin_socket_path. ADDRESS is a URL, HOST:PORT, a port, or the path of a Unix socket;
-without it SERVABLE_ADMIN_SOCKET_PATH and SERVABLE_ADMIN_PORT are asked for, then http://127.0.0.1:${DEFAULT_PORT}.`;
+without it SERVABLE_ADMIN_SOCKET_PATH and SERVABLE_ADMIN_PORT are asked for, then http://127.0.0.1:${DEFAULT_PORT}. A token that the server asks for
+is taken from SERVABLE_TOKEN; for https:// addresses NODE_EXTRA_CA_CERTS names the authority of the server's certificate.`;
 
 /** Where an admin API answers. */
 export type AdminAddress =
   | { readonly socketPath: string }
-  | { readonly host: string; readonly port: number };
+  | { readonly host: string; readonly port: number; readonly secure?: true };
 
 /** Adds `servable models`. */
 export function registerModels(program: Command): void {
@@ -120,6 +123,7 @@ export function adminAddress(
   return {
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port === '' ? DEFAULT_PORT : Number(url.port),
+    ...(url.protocol === 'https:' ? { secure: true } : {}),
   };
 }
 
@@ -137,9 +141,14 @@ export async function ask(
   const to = adminAddress(server);
   const where = 'socketPath' in to ? to.socketPath : `${to.host}:${to.port}`;
   const text = body === undefined ? '' : JSON.stringify(body);
-  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
+  const headers = {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+    ...tokenHeader(process.env),
+  };
+  const request = 'secure' in to ? httpsRequest : httpRequest;
   const [status, answer] = await new Promise<[number, string]>((resolve, reject) => {
-    const out = httpRequest({ ...to, method, path: url, headers }, (response) => {
+    const out = request({ ...to, method, path: url, headers }, (response) => {
       let received = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { ServingError } from '../errors.js';
+import { tokenHeader } from './client-token.js';
 import { modelFolder } from './saved-model-file.js';
 
 interface PredictFlags {
@@ -55,7 +56,7 @@ async function askServer(url: string, body: string): Promise<string> {
   const target = /:(predict|classify|regress)$/.test(url) ? url : `${url}:predict`;
   let response: Response;
   try {
-    response = await fetch(target, { method: 'POST', body });
+    response = await fetch(target, { method: 'POST', body, headers: tokenHeader(process.env) });
   } catch (cause) {
     const reason = (cause as { cause?: { code?: string } }).cause?.code ?? (cause as Error).message;
     throw new ServingError('UNAVAILABLE', `${target}: ${reason}; is a server running there?`, {

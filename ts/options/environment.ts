@@ -16,6 +16,7 @@ const OTHERS: ReadonlySet<string> = new Set([
   'SERVABLE_CONFIG',
   'SERVABLE_HEALTH_URL',
   'SERVABLE_SUPERVISED',
+  'SERVABLE_TOKEN',
   'SERVABLE_VERSION',
 ]);
 /** What Kubernetes sets in every pod beside a Service that is called "servable": addresses, not options. */

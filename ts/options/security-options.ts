@@ -66,8 +66,8 @@ export const SECURITY_OPTIONS = {
   ),
   ssl_listeners: list(
     'Security',
-    ['grpc', 'rest', 'metrics', 'admin'],
-    'ports that speak TLS where it is on, comma separated; Unix sockets never do',
+    ['grpc', 'rest', 'admin'],
+    'ports that speak TLS where it is on, comma separated; metrics are on the REST port, Unix sockets never do',
   ),
   security_poll_wait_seconds: int(
     'Security',
@@ -119,7 +119,7 @@ export const LIMIT_OPTIONS = {
   max_in_flight_requests: int(
     'Limits',
     0,
-    'inference requests under way, more are refused with 503; 0 is --max_queued_requests and one a core',
+    'inference requests under way, more are refused with 503; 0 is --max_queued_requests and 64',
   ),
   max_in_flight_requests_per_model: int(
     'Limits',

@@ -27,7 +27,8 @@ const RETRY_MS = 1000;
 const MODELS = 8192;
 
 /**
- * Counts the inference requests of one thread from the door until they are answered, and refuses those that are too many.
+ * Counts the inference requests of one thread until they are answered, and refuses those that are too many. A body that is still coming does
+ * not count, or slow clients could take every place.
  *
  * Plain integers: a request costs two comparisons and two additions.
  */
@@ -68,19 +69,24 @@ export class Admission {
    * @param gate null where the model is not known yet
    */
   enter(gate: ModelGate | null): OverloadError | null {
+    const refusal = this.refusal(gate);
+    if (refusal !== null) return refusal;
+    if (gate !== null) gate.inFlight += 1;
+    this.#inFlight += 1;
+    return null;
+  }
+
+  /** Why a request would be refused now; null when it would not. */
+  refusal(gate: ModelGate | null): OverloadError | null {
     const { total, perModel } = this.#limits;
     if (this.#inFlight >= total) {
       return overloaded(`${this.#inFlight} requests are under way (--max_in_flight_requests)`);
     }
-    if (gate !== null) {
-      if (gate.inFlight >= perModel) {
-        return overloaded(
-          `${gate.inFlight} requests for this model are under way (--max_in_flight_requests_per_model)`,
-        );
-      }
-      gate.inFlight += 1;
+    if (gate !== null && gate.inFlight >= perModel) {
+      return overloaded(
+        `${gate.inFlight} requests for this model are under way (--max_in_flight_requests_per_model)`,
+      );
     }
-    this.#inFlight += 1;
     return null;
   }
 

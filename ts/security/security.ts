@@ -22,12 +22,15 @@ import { readTokenFile, TokenFile } from './token-file.js';
 import { type Watch, watchFiles } from './watch.js';
 
 /** A port, as `--ssl_listeners` names it. */
-export type ListenerName = 'grpc' | 'rest' | 'metrics' | 'admin';
+export type ListenerName = 'grpc' | 'rest' | 'admin';
 
 /** Made-up key ids must not become a flood for the issuer, and a new key should count soon. */
 const REFETCH_MS = 5000;
 
-const LISTENERS: readonly ListenerName[] = ['grpc', 'rest', 'metrics', 'admin'];
+/** Requests that run, beside those that wait. */
+const RUNNING = 64;
+
+const LISTENERS: readonly ListenerName[] = ['grpc', 'rest', 'admin'];
 
 /** What all threads of a server share: counters in memory, and a secret for them. */
 export interface SharedSecurity {
@@ -84,7 +87,7 @@ export class Security {
     const total =
       options.maxInFlightRequests > 0
         ? options.maxInFlightRequests
-        : options.maxQueuedRequests + shared.workers;
+        : options.maxQueuedRequests + RUNNING;
     this.admission = new Admission({
       total: shareOf(total, shared.workers),
       perModel: shareOf(options.maxInFlightRequestsPerModel, shared.workers),

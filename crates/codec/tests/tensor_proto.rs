@@ -166,6 +166,22 @@ fn a_few_bytes_that_declare_a_huge_tensor_are_refused() {
         error.message,
         "tensor x takes 20 bytes, more than the limit of 16"
     );
+    let four = TensorLimits {
+        max_bytes: 1 << 20,
+        max_elements: 4,
+    };
+    let error = tensor::decode("x", &content.0, &four).unwrap_err();
+    assert_eq!(
+        error.message,
+        "tensor x takes 20 bytes, more than the limit of 16"
+    );
+    // A few bytes that ask for more elements than there may be.
+    let filled = |size| {
+        let tensor = Message::default().number(1, 1).message(2, &shape(&[size]));
+        tensor::decode("x", &tensor.0, &four).map(|_| ())
+    };
+    assert!(filled(4).is_ok());
+    assert!(filled(5).is_err());
     let strings = Message::default()
         .number(1, 7)
         .message(2, &shape(&[1 << 40]));

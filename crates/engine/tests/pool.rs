@@ -98,11 +98,13 @@ fn a_wait_that_would_be_too_long_is_refused_once_many_wait() {
     slept.recv_timeout(LONG).unwrap();
     let release = block(&pool);
     for waiting in 0..64 {
+        assert!(!pool.is_full(), "{waiting} wait");
         assert!(
             pool.submit(job(&sender, None, &cancel)).is_ok(),
             "{waiting} wait"
         );
     }
+    assert!(pool.is_full(), "whoever comes now would be refused");
     let error = pool.submit(job(&sender, None, &cancel)).unwrap_err();
     assert_eq!(error.code, Code::Unavailable);
     assert_eq!(next(&verdicts), Verdict::Refused);

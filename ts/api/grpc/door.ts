@@ -20,7 +20,10 @@ interface Rule {
 const PREDICT: Rule = { action: 'predict', depth: 1 };
 const METADATA: Rule = { action: 'metadata', depth: 1 };
 
-/** RPCs that are not listed (health, reflection) tell nothing of a request or a tensor: any credentials will do. */
+/** What an RPC of TensorFlow's that nobody thought of here needs. */
+const UNLISTED: Rule = { action: 'admin', depth: null };
+
+/** What TensorFlow's RPCs need. Others (health, reflection) tell nothing of a request or a tensor: any credentials will do. */
 const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['/tensorflow.serving.PredictionService/Predict', PREDICT],
   ['/tensorflow.serving.PredictionService/Classify', PREDICT],
@@ -39,7 +42,7 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
  */
 export function doorInterceptor(door: Door): ServerInterceptor {
   return ({ path, requestStream }, call) => {
-    const rule = RULES.get(path) ?? null;
+    const rule = RULES.get(path) ?? (path.startsWith('/tensorflow.') ? UNLISTED : null);
     let caller: Caller | null = null;
     let identity: Identity | null = null;
     let messages = 0;

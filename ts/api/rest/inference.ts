@@ -82,18 +82,19 @@ export class RestInference {
     const { admission } = this.#inference;
     const refusal = this.#inference.isOverloaded(target.id)
       ? overloaded('too many requests wait for an inference thread')
-      : admission.enter(target.gate);
+      : admission.refusal(target.gate);
     if (refusal !== null) {
       this.#count(target.model, refusal.number, 0);
       sendRefused(request, reply, refusal);
       return;
     }
+    // Who asks first whether to send the body is told now.
+    if (request.headers.expect !== undefined) reply.raw.writeContinue();
     readBody(request.raw, this.#settings, this.#openBody, (failure, body) => {
       if (body !== null) {
         this.#run(target, body, request, reply);
         return;
       }
-      admission.leave(target.gate);
       this.#count(target.model, bodyCode(failure), 0);
       sendBodyFailure(request, reply, failure);
     });
@@ -102,10 +103,16 @@ export class RestInference {
   #run(target: RestTarget, body: RequestBody, request: FastifyRequest, reply: FastifyReply): void {
     const socket = request.raw.socket as WaitingSocket;
     const large = body instanceof LargeBody ? body : null;
-    const { admission } = this.#inference;
     if (socket.destroyed) {
       large?.close();
-      admission.leave(target.gate);
+      return;
+    }
+    const { admission } = this.#inference;
+    const refusal = admission.enter(target.gate);
+    if (refusal !== null) {
+      large?.close();
+      this.#count(target.model, refusal.number, 0);
+      sendRefused(request, reply, refusal);
       return;
     }
     const deadline = deadlineIn(this.#settings.timeoutMs);

@@ -131,6 +131,8 @@ export async function createRestServer(dependencies: RestDependencies): Promise<
     sendUnexpected(error, request, reply, dependencies.logger);
   });
   allowHalfOpen(app.server);
+  // Node would tell clients to send their body before it is known whether they may.
+  app.server.on('checkContinue', (request, reply) => app.server.emit('request', request, reply));
   endStalled(app.server, timeouts.idleMs);
   app.server.on('connect', (_request: IncomingMessage, socket: Socket) => {
     socket.end(rawAnswer(501, 'text/html', htmlPage('501 Not Implemented', 'Not Implemented')));
