@@ -18,6 +18,8 @@ export type Settle = (
 const STRIDE = 4;
 /** The same with the five numbers of its stages. */
 const TIMED_STRIDE = 9;
+/** Pause before finished jobs are asked for again after the addon failed to hand them over. */
+const RETRY_MS = 20;
 
 /**
  * The jobs of this thread that run elsewhere.
@@ -91,7 +93,15 @@ export class Completions {
   }
 
   #drain(): void {
-    const list = this.loop.drain() as unknown[];
+    let list: unknown[];
+    try {
+      list = this.loop.drain() as unknown[];
+    } catch (error) {
+      // What waits there is fetched a moment later.
+      warn(error);
+      setTimeout(() => this.#drain(), RETRY_MS);
+      return;
+    }
     for (let i = 0; i < list.length; i += this.#stride) {
       const ticket = list[i] as number;
       const code = list[i + 1] as number;
@@ -112,6 +122,19 @@ export class Completions {
       }
     }
   }
+}
+
+/** Makes a call into the addon whose failure is a defect that nobody waits for: it must not end the process. */
+export function attempt(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    warn(error);
+  }
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : String(error));
 }
 
 let current: Completions | null = null;

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { Code, ServingError } from '../errors.js';
 import type { NativeQueue } from './binding.js';
-import { type Completions, completions } from './completions.js';
+import { attempt, type Completions, completions } from './completions.js';
 import { LargeBody } from './large-body.js';
 import { addon, call, nativeError } from './load.js';
 import { poolIsFull } from './pool.js';
@@ -198,7 +198,7 @@ export class InferQueue {
     } else {
       const pooled = this.#pooled.get(ticket);
       if (pooled === undefined) return;
-      this.#native.cancel(pooled.job, pooled.target, Code.CANCELLED);
+      attempt(() => this.#native.cancel(pooled.job, pooled.target, Code.CANCELLED));
       this.#pooled.delete(ticket);
       this.#completions.forget(pooled.job);
     }
@@ -227,6 +227,8 @@ export class InferQueue {
     await this.#completions.promise((loop, ticket) => loop.whenIdle(ticket));
   }
 
+  readonly #beginTurn = (): void => this.#native.beginTurn();
+
   readonly #turn = (): void => {
     this.#scheduled = false;
     this.#run();
@@ -235,7 +237,7 @@ export class InferQueue {
   readonly #run = (): void => {
     if (this.#waiting.length === 0) return;
     const requests = this.#waiting.splice(0);
-    this.#native.beginTurn();
+    attempt(this.#beginTurn);
     const answers: [Done, ...Answer][] = [];
     for (const [at, request] of requests.entries()) {
       const answer = this.#start(request);
@@ -349,7 +351,7 @@ export class InferQueue {
         next = Math.min(next, deadlineMs);
         continue;
       }
-      this.#native.cancel(job, target, Code.DEADLINE_EXCEEDED);
+      attempt(() => this.#native.cancel(job, target, Code.DEADLINE_EXCEEDED));
       this.#pooled.delete(ticket);
       this.#completions.forget(job);
       settle(done, [new ServingError('DEADLINE_EXCEEDED', TIMED_OUT), null, 0, null]);

@@ -1,4 +1,5 @@
 import type { NativeQueue } from './binding.js';
+import { attempt } from './completions.js';
 import { call } from './load.js';
 
 /** The native queue as far as a large body needs it. */
@@ -48,6 +49,6 @@ export class LargeBody {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#store.closeBody(this.id);
+    attempt(() => this.#store.closeBody(this.id));
   }
 }

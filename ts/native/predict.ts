@@ -1,6 +1,6 @@
 import type { ServingError } from '../errors.js';
 import { dtypeLayout, dtypeNumber, dtypeOf, type NumericData, Tensor } from '../tensor.js';
-import { completions } from './completions.js';
+import { attempt, completions } from './completions.js';
 import { call, nativeError } from './load.js';
 import { type LoadedModel, nativeModel } from './model.js';
 
@@ -67,7 +67,7 @@ export function runPredict(
     else settled(nativeError(code, String(value)), []);
   });
   return () => {
-    if (jobs.forget(ticket)) jobs.loop.cancel(ticket);
+    if (jobs.forget(ticket)) attempt(() => jobs.loop.cancel(ticket));
   };
 }
 
@@ -77,7 +77,7 @@ function openTurn(): void {
   turnOpen = true;
   setImmediate(() => {
     turnOpen = false;
-    completions().loop.beginTurn();
+    attempt(() => completions().loop.beginTurn());
   }).unref();
 }
 
