@@ -1,26 +1,28 @@
+import { request } from 'node:https';
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Authority } from '../security/certificates.js';
 import { modelDir } from '../support/paths.js';
+import { freePort } from '../support/ports.js';
 import { type RunningServer, startServer } from '../support/server.js';
 import { report, SEED, sized, stillAnswers, WITNESS } from './support/chaos.js';
 import { FRAME, frameOf, REQUEST } from './support/frames.js';
+import { launch } from './support/launch.js';
 import { SteadyLoad } from './support/load.js';
 import { processFacts } from './support/process-facts.js';
 import { Random } from './support/random.js';
 
+const ARGS = [
+  `--model_name=${WITNESS}`,
+  `--model_base_path=${modelDir(WITNESS)}`,
+  // As by default, only sooner: what is no HTTP/2 any more is found by a ping.
+  '--grpc_channel_arguments=grpc.keepalive_time_ms=1000,grpc.keepalive_timeout_ms=1000',
+];
 let server: RunningServer;
 
 beforeAll(async () => {
-  server = await startServer({
-    args: [
-      `--model_name=${WITNESS}`,
-      `--model_base_path=${modelDir(WITNESS)}`,
-      // As by default, only sooner: what is no HTTP/2 any more is found by a ping.
-      '--grpc_channel_arguments=grpc.keepalive_time_ms=1000,grpc.keepalive_timeout_ms=1000',
-    ],
-    models: [WITNESS],
-  });
+  server = await startServer({ args: ARGS, models: [WITNESS] });
 });
 
 afterAll(async () => {
@@ -96,6 +98,59 @@ it('TLS hellos, whole and mutated, on ports without TLS', async () => {
     random.below(3) === 0 ? hello : random.mutated(hello),
   );
 });
+
+it('garbage and mutated hellos on ports with TLS, whose clients are answered all the while', async () => {
+  const authority = new Authority();
+  const { certPath, keyPath } = authority.issue({ name: 'localhost' });
+  const restPort = await freePort();
+  const grpcPort = await freePort();
+  const tls = await launch([...ARGS, `--ssl_cert_path=${certPath}`, `--ssl_key_path=${keyPath}`], {
+    restPort,
+    grpcPort,
+  });
+  const predict = (): Promise<string> => tlsPredict(restPort, authority.pair.cert);
+  try {
+    await expect.poll(() => predict().catch(String), { timeout: 30_000 }).toContain('2.5');
+    const before = processFacts(tls.child.pid);
+    const hello = await clientHello();
+    const random = new Random(SEED);
+    const count = sized(600, 10_000);
+    for (let sent = 0; sent < count; sent += 20) {
+      await Promise.all(
+        Array.from({ length: 20 }, (_, index) => {
+          const bytes = random.below(3) === 0 ? random.bytes(200) : random.mutated(hello);
+          return send(index % 2 === 0 ? restPort : grpcPort, bytes);
+        }),
+      );
+      if (sent % 200 === 0) expect(await predict()).toContain('2.5');
+    }
+    expect(await predict()).toContain('2.5');
+    await expect
+      .poll(() => processFacts(tls.child.pid).handles, { timeout: 45_000 })
+      .toBeLessThanOrEqual(before.handles + 10);
+    report('garbage on ports with TLS', { inputs: count, answered: count / 200 + 1, lost: 0 });
+  } finally {
+    await tls.kill();
+    authority.remove();
+  }
+});
+
+/** One predict over TLS; the text of its answer. */
+function tlsPredict(port: number, ca: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const path = `/v1/models/${WITNESS}:predict`;
+    const options = { host: 'localhost', port, path, method: 'POST', ca, agent: false } as const;
+    const out = request(options, (reply) => {
+      let text = '';
+      reply.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+      });
+      reply.on('end', () => resolve(text));
+    });
+    out.on('error', reject);
+    out.end('{"instances": [1.0]}');
+  });
+}
 
 /** The first bytes a TLS client sends. */
 async function clientHello(): Promise<Buffer> {

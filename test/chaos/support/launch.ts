@@ -15,9 +15,12 @@ export interface Launched {
 }
 
 /** Starts `servable serve` and returns at once, so that it can be killed at any moment. */
-export async function launch(args: readonly string[]): Promise<Launched> {
-  const restPort = await freePort();
-  const grpcPort = await freePort();
+export async function launch(
+  args: readonly string[],
+  ports: { readonly restPort?: number; readonly grpcPort?: number } = {},
+): Promise<Launched> {
+  const restPort = ports.restPort ?? (await freePort());
+  const grpcPort = ports.grpcPort ?? (await freePort());
   const child = spawn(
     process.execPath,
     [CLI, 'serve', `--port=${grpcPort}`, `--rest_api_port=${restPort}`, ...args],

@@ -168,6 +168,19 @@ async function useLibrary() {
 function callDirectly() {
   const native = addon();
   const empty = Buffer.alloc(0);
+  const queue = (use) => async () => {
+    const { completions } = await dist('native/completions.js');
+    return use(
+      new native.NativeQueue(completions().loop, {
+        maxInlineBodyBytes: 1,
+        turnBudgetUs: 1,
+        asTensorContent: false,
+        checkMethodName: false,
+        maxJsonDepth: 10,
+        maxTensorElements: 10,
+      }),
+    );
+  };
   const calls = {
     configure_pool: () => native.configurePool(null, null),
     pool_info: () => native.poolInfo(),
@@ -190,6 +203,27 @@ function callDirectly() {
     dup_fd: () => native.dupFd(0),
     close_fd: () => native.closeFd(-1),
     warmup_counters: () => native.warmupCounters(),
+    flight_bytes: () => native.flightBytes(),
+    open_flight: () => native.openFlight(-1, [], []),
+    clear_suspect: () => native.clearSuspect(1n),
+    pool_is_full: () => native.poolIsFull(),
+    cancel: queue((it) => it.cancel(1)),
+    drop_target: queue((it) => it.dropTarget(0)),
+    read_body: queue((it) => it.readBody(0)),
+    take_reply: queue((it) => it.takeReply()),
+    take_error: queue((it) => it.takeError()),
+    take_version: queue((it) => it.takeVersion()),
+    signature_def_map: async () => {
+      const { loadModel } = await dist('native/model.js');
+      const loaded = await loadModel({
+        exportDir: model('half_plus_two', 1),
+        tags: ['serve'],
+        configProto: null,
+        inputShapeCheck: 'auto',
+      });
+      await outcome(() => loaded.signatureDefMap());
+      await loaded.close();
+    },
   };
   return calls[armed];
 }
