@@ -227,8 +227,6 @@ export class InferQueue {
     await this.#completions.promise((loop, ticket) => loop.whenIdle(ticket));
   }
 
-  readonly #beginTurn = (): void => this.#native.beginTurn();
-
   readonly #turn = (): void => {
     this.#scheduled = false;
     this.#run();
@@ -237,7 +235,7 @@ export class InferQueue {
   readonly #run = (): void => {
     if (this.#waiting.length === 0) return;
     const requests = this.#waiting.splice(0);
-    attempt(this.#beginTurn);
+    attempt(() => this.#native.beginTurn());
     const answers: [Done, ...Answer][] = [];
     for (const [at, request] of requests.entries()) {
       const answer = this.#start(request);
