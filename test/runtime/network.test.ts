@@ -6,9 +6,10 @@ import { createServer as createHttpsServer } from 'node:https';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { proxyFor, redact } from '../../ts/proxy.js';
 import { createHttpClient, readBody } from '../../ts/runtime/http.js';
 import { installRuntime } from '../../ts/runtime/install.js';
-import { networkSettings, proxyFor, redact } from '../../ts/runtime/settings.js';
+import { networkSettings } from '../../ts/runtime/settings.js';
 import {
   type FakeIndex,
   fakeIndexHandler,

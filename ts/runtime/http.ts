@@ -4,7 +4,8 @@ import https from 'node:https';
 import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
 import { ServingError } from '../errors.js';
-import { type NetworkSettings, proxyFor, redact } from './settings.js';
+import { basicAuth, proxyFor, redact } from '../proxy.js';
+import type { NetworkSettings } from './settings.js';
 
 /** A reply whose body is still to be read (or destroyed). */
 export interface HttpReply {
@@ -39,12 +40,6 @@ function trusted(files: readonly string[]): string[] {
       throw new ServingError('INVALID_ARGUMENT', `certificate file: ${reason}`, { cause: error });
     }
   });
-}
-
-function basicAuth(url: URL): string | null {
-  if (url.username === '') return null;
-  const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-  return `Basic ${Buffer.from(pair).toString('base64')}`;
 }
 
 function unreachable(url: string, error: unknown): ServingError {

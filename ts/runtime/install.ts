@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ServingError } from '../errors.js';
+import { redact } from '../proxy.js';
 import { type Delivery, deliverLocal, deliverRemote } from './deliver.js';
 import {
   type Disk,
@@ -32,7 +33,7 @@ import {
   type Variant,
   versionProblem,
 } from './platform.js';
-import { networkSettings, redact } from './settings.js';
+import { networkSettings } from './settings.js';
 import { requireWheelFor } from './wheel.js';
 
 /** Where CUDA's libraries come from. */

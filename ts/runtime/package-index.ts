@@ -1,6 +1,6 @@
 import { ServingError } from '../errors.js';
+import { redact } from '../proxy.js';
 import { type HttpClient, readBody } from './http.js';
-import { redact } from './settings.js';
 
 /** One file of a project, as the index lists it. */
 export interface IndexFile {

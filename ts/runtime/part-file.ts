@@ -1,9 +1,9 @@
 import { type FileHandle, stat } from 'node:fs/promises';
 import { ServingError } from '../errors.js';
+import { redact } from '../proxy.js';
 import { type Disk, isDiskFull } from './disk.js';
 import type { HttpReply } from './http.js';
 import { backOff, isTransient } from './remote-file.js';
-import { redact } from './settings.js';
 
 /** Starts the bytes from `offset` of the wanted stretch (0 = its first byte) to its end. */
 export type OpenStretch = (offset: number, signal: AbortSignal) => Promise<HttpReply>;

@@ -1,6 +1,6 @@
 import { ServingError } from '../errors.js';
+import { redact } from '../proxy.js';
 import { type HttpClient, type HttpReply, readBody } from './http.js';
-import { redact } from './settings.js';
 import type { ByteSource } from './zip.js';
 
 /** The server answers range requests with the whole file: it has to be fetched whole. */

@@ -2,23 +2,19 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { ServingError } from '../errors.js';
+import { type ProxyRules, proxyRules } from '../proxy.js';
 
 /** The package index asked when nothing else is configured: pip's own default. */
 const DEFAULT_INDEX = 'https://pypi.org/simple';
 
 /** How to reach the package index, gathered from options, environment and pip's files. */
-export interface NetworkSettings {
+export interface NetworkSettings extends ProxyRules {
   /** Simple index (PEP 503/691) without a trailing slash; may hold a user and password. */
   readonly indexUrl: string;
   /** Where `indexUrl` was found, for the user: `--index-url`, `PIP_INDEX_URL`, a file … */
   readonly indexFrom: string;
   /** PEM files with certificates to trust beside Node's own. */
   readonly caFiles: readonly string[];
-  /** Proxy for https targets, for http targets, or null. */
-  readonly httpsProxy: string | null;
-  readonly httpProxy: string | null;
-  /** Hosts that are reached directly, as in `NO_PROXY`. */
-  readonly noProxy: readonly string[];
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -92,19 +88,6 @@ function chooseIndex(
   throw new ServingError('INTERNAL', 'no package index');
 }
 
-function proxyOf(...values: (string | undefined)[]): string | null {
-  const value = values.find((candidate) => candidate !== undefined && candidate !== '');
-  if (value === undefined) return null;
-  const url = value.includes('://') ? value : `http://${value}`;
-  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
-    throw new ServingError(
-      'INVALID_ARGUMENT',
-      `proxy: expected http://host:port or https://host:port, got "${redact(value)}"`,
-    );
-  }
-  return url;
-}
-
 /**
  * Gathers the network settings pip and uv would use, so that a machine set up for them needs nothing more.
  *
@@ -122,31 +105,9 @@ export function networkSettings(indexUrl: string | null, env: Env): NetworkSetti
     }
   }
   const files = [env.SSL_CERT_FILE, env.NODE_EXTRA_CA_CERTS, env.PIP_CERT, pip.get('cert')];
-  const allProxy = env.ALL_PROXY ?? env.all_proxy ?? env.PIP_PROXY ?? pip.get('proxy');
   return {
     ...chooseIndex(indexUrl, env, indexFile),
     caFiles: [...new Set(files.filter((file): file is string => Boolean(file)))],
-    httpsProxy: proxyOf(env.https_proxy, env.HTTPS_PROXY, allProxy),
-    httpProxy: proxyOf(env.http_proxy, env.HTTP_PROXY, allProxy),
-    noProxy: (env.no_proxy ?? env.NO_PROXY ?? '').split(/[\s,]+/).filter((host) => host !== ''),
+    ...proxyRules(env, env.PIP_PROXY ?? pip.get('proxy')),
   };
-}
-
-/** The proxy to reach `url` through, or null for a direct connection. */
-export function proxyFor(url: URL, settings: NetworkSettings): string | null {
-  const host = url.hostname.replace(/^\[|\]$/g, '').toLowerCase();
-  const port = url.port || (url.protocol === 'https:' ? '443' : '80');
-  for (const rule of settings.noProxy) {
-    if (rule === '*') return null;
-    const [, name = rule, rulePort] = /^(.*?)(?::(\d+))?$/.exec(rule) ?? [];
-    if (rulePort !== undefined && rulePort !== port) continue;
-    const suffix = name.toLowerCase().replace(/^\*?\./, '');
-    if (host === suffix || host.endsWith(`.${suffix}`)) return null;
-  }
-  return url.protocol === 'https:' ? settings.httpsProxy : settings.httpProxy;
-}
-
-/** A URL without user, password and query: fit for messages and logs. */
-export function redact(url: string): string {
-  return url.replace(/\/\/[^/@]*@/, '//').replace(/\?.*$/, '');
 }

@@ -1,5 +1,6 @@
 import type { Operator } from 'opendal';
 import { ServingError } from '../../errors.js';
+import { proxyRules } from '../../proxy.js';
 import { azureOptions } from './azure-settings.js';
 import { gcsOptions } from './gcs-settings.js';
 import { HttpStore } from './http-store.js';
@@ -28,7 +29,9 @@ export function connect(
   load: LoadOpendal = () => import('opendal'),
 ): ObjectStore {
   const { scheme, bucket } = location;
-  if (scheme === 'http' || scheme === 'https') return new HttpStore(location, limits);
+  if (scheme === 'http' || scheme === 'https') {
+    return new HttpStore(location, limits, proxyRules(source.env));
+  }
   const root = `${scheme}://${bucket}`;
   let current: { operator: Promise<Operator>; until: number } | null = null;
   const open = async (): Promise<Operator> => {

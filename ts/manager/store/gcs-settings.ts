@@ -1,6 +1,8 @@
 import { sign } from 'node:crypto';
 import { join } from 'node:path';
 import { ServingError } from '../../errors.js';
+import { type ProxyRules, proxyRules } from '../../proxy.js';
+import { proxiedFetch } from './proxied-fetch.js';
 import { given, type SettingsSource, settingsText, variable } from './settings-file.js';
 
 const SCOPE = 'https://www.googleapis.com/auth/devstorage.read_only';
@@ -62,11 +64,16 @@ export async function gcsOptions(
   if (credentials.type !== 'service_account' && credentials.type !== 'authorized_user') {
     return { options: given({ ...base, credential_path: path }), expiresAt: null };
   }
-  const { token, expiresAt } = await exchange(path, credentials, timeoutMs);
+  const { token, expiresAt } = await exchange(path, credentials, timeoutMs, proxyRules(source.env));
   return { options: given({ ...base, token }), expiresAt: expiresAt - EARLY_MS };
 }
 
-async function exchange(path: string, credentials: GoogleCredentials, timeoutMs: number) {
+async function exchange(
+  path: string,
+  credentials: GoogleCredentials,
+  timeoutMs: number,
+  proxies: ProxyRules,
+) {
   const uri = credentials.token_uri ?? 'https://oauth2.googleapis.com/token';
   const body =
     credentials.type === 'service_account'
@@ -83,11 +90,13 @@ async function exchange(path: string, credentials: GoogleCredentials, timeoutMs:
   let reply: Response;
   let answer: { access_token?: string; expires_in?: number; error?: string };
   try {
-    reply = await fetch(uri, {
+    const init = {
       method: 'POST',
-      body: new URLSearchParams(body),
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: new URLSearchParams(body).toString(),
       signal: AbortSignal.timeout(timeoutMs),
-    });
+    };
+    reply = await proxiedFetch(uri, init, proxies);
     answer = (await reply.json()) as typeof answer;
   } catch (cause) {
     throw new ServingError('UNAVAILABLE', `${uri}: gives no token: ${(cause as Error).message}`, {

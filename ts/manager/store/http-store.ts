@@ -1,4 +1,5 @@
 import { type CodeName, ServingError } from '../../errors.js';
+import type { ProxyRules } from '../../proxy.js';
 import { Limiter } from '../limiter.js';
 import { type IndexNames, parseIndex } from './http-index.js';
 import { type RemoteLocation, shown } from './location.js';
@@ -13,6 +14,7 @@ import {
   within,
   withRetries,
 } from './object-store.js';
+import { proxiedFetch } from './proxied-fetch.js';
 
 const REQUESTS_AT_ONCE = 8;
 const MAX_DEPTH = 6;
@@ -23,11 +25,13 @@ const MAX_INDEX_BYTES = 8 * 1024 * 1024;
 export class HttpStore implements ObjectStore {
   readonly #location: RemoteLocation;
   readonly #limits: StoreLimits;
+  readonly #proxies: ProxyRules;
   readonly #requests = new Limiter(() => REQUESTS_AT_ONCE);
 
-  constructor(location: RemoteLocation, limits: StoreLimits) {
+  constructor(location: RemoteLocation, limits: StoreLimits, proxies: ProxyRules) {
     this.#location = location;
     this.#limits = limits;
+    this.#proxies = proxies;
   }
 
   async list(folder: string): Promise<FolderListing> {
@@ -198,7 +202,7 @@ export class HttpStore implements ObjectStore {
     const timer = setTimeout(() => silence.abort(), this.#limits.timeoutMs);
     const { login } = this.#location;
     try {
-      return await fetch(this.#address(path), {
+      const whole = {
         ...init,
         headers: {
           // Bytes are counted and checked as they are stored, so they must not be packed on the way.
@@ -207,7 +211,8 @@ export class HttpStore implements ObjectStore {
           ...init.headers,
         },
         signal: signal === undefined ? silence.signal : AbortSignal.any([silence.signal, signal]),
-      });
+      };
+      return await proxiedFetch(this.#address(path), whole, this.#proxies);
     } catch (error) {
       if (silence.signal.aborted) {
         throw new ServingError(
