@@ -4,10 +4,13 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { Models, PLUS_TWO } from '../native/manager-support.js';
 import { DEMO, modelDir } from '../support/paths.js';
 import { type RunningServer, startServer } from '../support/server.js';
+import { wireModel } from '../support/wire-models.js';
 import { childrenOf, RestLoad, servingPid } from './support.js';
 
 /** A body of another rank than the image model's Conv2D takes: without the shape check TensorFlow ends the process. */
 const DEADLY = '{"inputs": [[1.0, 2.0]]}';
+/** Runs for about a second. */
+const SLOW = '{"instances": [100000]}';
 const CLIENTS = 4;
 
 const models = new Models();
@@ -19,6 +22,7 @@ beforeAll(() => {
   const list = [
     entry('image', modelDir('image')),
     entry('half_plus_two', `${models.path}/half_plus_two`),
+    entry('slow', wireModel('slow')),
   ];
   config = models.write('models.config', `model_config_list { ${list.join(' ')} }`);
 });
@@ -33,7 +37,7 @@ function supervised(...args: string[]): Promise<RunningServer> {
       '--log_format=json',
       ...args,
     ],
-    models: ['half_plus_two', 'image'],
+    models: ['half_plus_two', 'image', 'slow'],
   });
 }
 
@@ -58,7 +62,7 @@ function logged(server: RunningServer, message: RegExp): Record<string, unknown>
 describe('a supervised server', () => {
   let server: RunningServer;
   beforeAll(async () => {
-    server = await supervised('--workers=1');
+    server = await supervised('--workers=2');
   });
   afterAll(() => server.stop());
 
@@ -82,21 +86,31 @@ describe('a supervised server', () => {
     ]);
   });
 
-  it('survives a request that ends TensorFlow, tries it out in quarantine and refuses it from then on', async () => {
-    await expect(predict(server, 'image', DEADLY)).rejects.toThrow();
+  it('survives a request that ends TensorFlow, tries out what ran and refuses the one at fault', async () => {
+    const bystander = predict(server, 'slow', SLOW);
+    await delay(100);
+    await Promise.all([
+      expect(predict(server, 'image', DEADLY)).rejects.toThrow(),
+      expect(bystander).rejects.toThrow(),
+    ]);
     // Whoever comes while it is started again waits for its turn.
-    const [answer, refused] = await Promise.all([
+    const [answer, refused, cleared] = await Promise.all([
       predict(server, 'half_plus_two', '{"instances": [1.0]}'),
       predict(server, 'image', DEADLY),
+      predict(server, 'slow', SLOW),
     ]);
     expect(answer).toMatch(/^200 /);
     expect(refused).toMatch(/^400 .*ended the serving process and then its trial.*fingerprint/s);
+    expect(cleared).toMatch(/^200 /);
     const crash = logged(server, /is started again/).at(-1);
     expect(crash).toMatchObject({ signal: 'SIGABRT', cause: 'abort', suspected: true });
-    expect(crash?.inFlight).toMatchObject([
-      { model: 'image', version: '1', method: 'rest.predict' },
+    const ran = crash?.inFlight as { model: string; version: string; method: string }[];
+    expect(ran.map((it) => `${it.model} ${it.version} ${it.method}`).sort()).toEqual([
+      'image 1 rest.predict',
+      'slow 1 rest.predict',
     ]);
     expect(String(crash?.stderr)).toContain('Check failed');
+    expect(logged(server, /suspect cleared/)).toMatchObject([{ model: 'slow' }]);
     // It is known now: no further trial, no further crash, also over another connection and after another restart.
     const serving = servingPid(server);
     expect(await predict(server, 'image', DEADLY)).toMatch(/^400 .*refused for another \d+ s/s);

@@ -515,6 +515,9 @@ export interface QueueOptions {
   maxTensorElements: number
 }
 
+/** The descriptor that leads where standard error leads for the outside. */
+export declare function realStderr(): number
+
 /** An answered REST predict as messages. */
 export interface RecordedPredict {
   /** The signature it was resolved to. */
@@ -527,9 +530,6 @@ export interface RecordedPredict {
 
 /** Reads the body and the reply of an answered REST predict as the messages gRPC would have carried. The version must still be there. */
 export declare function recordPredict(target: TargetSpec, version: bigint, body: Uint8Array, reply: Uint8Array): RecordedPredict
-
-/** The descriptor that leads where standard error leads for the outside. */
-export declare function realStderr(): number
 
 /** The requests of one model so far. */
 export interface RequestCountInfo {
