@@ -7,7 +7,7 @@ import { silentLogger } from '../../ts/logger.js';
 import type { Clock, Timer } from '../../ts/manager/clock.js';
 import { ModelManager } from '../../ts/manager/manager.js';
 import type { ModelConfig } from '../../ts/manager/model-config.js';
-import type { CatalogWriter, LoadModel } from '../../ts/manager/model-deps.js';
+import type { CatalogWriter, LoadModel, WarmUp } from '../../ts/manager/model-deps.js';
 import { defaultManagerOptions, type ManagerOptions } from '../../ts/manager/options.js';
 import type { SourceStatus, VersionStatus } from '../../ts/native/catalog.js';
 import type { LoadedModel, ModelInfo } from '../../ts/native/model.js';
@@ -223,6 +223,8 @@ export class Bench {
   readonly loader = new FakeLoader();
   readonly folder = new ModelFolder();
   readonly warnings: string[] = [];
+  /** Warms a loaded model up: throw to fail it, wait to delay it. */
+  warmUp: WarmUp = async () => ({ records: null, runs: 0, elapsedMs: 0, skipped: [] });
   /** Requests of each model, as the engine counts them. */
   readonly requests = new Map<string, number>();
   readonly manager: ModelManager;
@@ -232,6 +234,7 @@ export class Bench {
     this.manager = new ModelManager({
       catalog: this.catalog,
       loadModel: this.loader.load,
+      warmUp: (model) => this.warmUp(model),
       clock: this.clock,
       logger: { ...silentLogger, warn },
       requestCounts: () => this.requests,

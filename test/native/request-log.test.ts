@@ -189,6 +189,12 @@ describe('a request log', () => {
   it('that cannot be written is counted and told, and requests are answered', async () => {
     expect(await predict('broken', { instances: [2] })).toContain('4.0');
     await server.printed(/request log cannot be written; serving goes on/);
+    const page = await (await fetch(`${server.rest}/monitoring/prometheus/metrics`)).text();
+    const count = (model: string) =>
+      new RegExp(`request_log_count\\{model_name="${model}",status_code="(\\w+)"\\} \\d`).exec(
+        page,
+      )?.[1];
+    expect([count('broken'), count('half_plus_two')]).toEqual(['NOT_FOUND', 'OK']);
   });
 
   it('follows a reload: a model that is no longer sampled is no longer logged', async () => {

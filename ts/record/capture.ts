@@ -3,7 +3,7 @@ import { Code } from '../errors.js';
 import type { Done, Target } from '../native/infer-queue.js';
 import { LargeBody } from '../native/large-body.js';
 import { countLogged } from '../native/record.js';
-import type { CapturedMessage, FromCapture } from './captured.js';
+import type { CapturedItem, FromCapture } from './captured.js';
 import { type LogKind, specOf } from './request-spec.js';
 
 /** What a thread needs to capture. Can be sent to another thread. */
@@ -17,6 +17,9 @@ export interface CaptureSetup {
   /** Past so many bytes on their way requests are not captured, but counted. */
   readonly queueBytes: number;
 }
+
+/** Memory for the requests of one turn of the event loop. */
+const BATCH_BYTES = 64 * 1024;
 
 const KINDS: Readonly<Record<string, LogKind>> = {
   'grpc.predict': 'predict',
@@ -37,6 +40,10 @@ export class Capture {
   readonly #random: () => number;
   /** The largest rate, so that most requests need not even be looked at. */
   readonly #most: number;
+  #memory: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  #used = 0;
+  #items: CapturedItem[] = [];
+  #hasEnded = false;
 
   constructor(setup: CaptureSetup, random: () => number = Math.random) {
     this.#setup = setup;
@@ -57,10 +64,12 @@ export class Capture {
     };
   }
 
-  /** Says its last word to the writer. */
+  /** Sends what is left and says its last word to the writer. */
   end(): void {
+    this.#send();
     this.#setup.port.postMessage(null satisfies FromCapture);
     this.#setup.port.close();
+    this.#hasEnded = true;
   }
 
   #keep(
@@ -70,19 +79,20 @@ export class Capture {
     reply: Buffer,
     version: number | bigint,
   ): void {
+    if (this.#hasEnded) return;
+    const bodyBytes = body instanceof LargeBody ? body.bytes : body.length;
+    const bytes = bodyBytes + reply.length;
+    if (Atomics.add(this.#queued, 0, bytes) + bytes > this.#setup.queueBytes) {
+      Atomics.sub(this.#queued, 0, bytes);
+      countLogged(model, Code.RESOURCE_EXHAUSTED);
+      return;
+    }
     try {
-      const bodyBytes = body instanceof LargeBody ? body.bytes : body.length;
-      const bytes = bodyBytes + reply.length;
-      const before = Atomics.add(this.#queued, 0, bytes);
-      if (before + bytes > this.#setup.queueBytes) {
-        Atomics.sub(this.#queued, 0, bytes);
-        countLogged(model, Code.RESOURCE_EXHAUSTED);
-        return;
-      }
-      const memory = new Uint8Array(bytes);
-      memory.set(body instanceof LargeBody ? body.read() : body);
-      memory.set(reply, bodyBytes);
-      const message: CapturedMessage = {
+      const start = this.#room(bytes);
+      this.#memory.set(body instanceof LargeBody ? body.read() : body, start);
+      this.#memory.set(reply, start + bodyBytes);
+      this.#used = start + bytes;
+      this.#items.push({
         method: target.method,
         model,
         version: BigInt(version),
@@ -90,15 +100,37 @@ export class Capture {
         signatureName: target.signatureName ?? '',
         npyReply: target.npyReply ?? false,
         atMs: Date.now(),
-        memory: memory.buffer,
+        start,
         bodyBytes,
-      };
-      this.#setup.port.postMessage(message, [memory.buffer]);
+        replyBytes: reply.length,
+      });
     } catch {
       // The request was answered; that its copy cannot be had must not change that.
+      Atomics.sub(this.#queued, 0, bytes);
       countLogged(model, Code.INTERNAL);
     }
   }
+
+  /** Where in the memory so many bytes fit. What is there is sent at the end of the turn. */
+  #room(bytes: number): number {
+    if (this.#used + bytes > this.#memory.length) this.#send();
+    if (this.#items.length === 0) setImmediate(this.#send);
+    if (this.#used + bytes <= this.#memory.length) return this.#used;
+    this.#memory = new Uint8Array(Math.max(bytes, BATCH_BYTES));
+    return 0;
+  }
+
+  /** One message for all: it costs several times what a request does. */
+  readonly #send = (): void => {
+    if (this.#items.length === 0) return;
+    const items = this.#items;
+    const isFull = this.#used * 2 > this.#memory.length;
+    const memory = isFull ? this.#memory.buffer : this.#memory.buffer.slice(0, this.#used);
+    if (isFull) this.#memory = new Uint8Array(0);
+    this.#items = [];
+    this.#used = 0;
+    this.#setup.port.postMessage({ memory, items } satisfies FromCapture, [memory]);
+  };
 }
 
 /** The model that a gRPC request names: it was answered, so it names one. */

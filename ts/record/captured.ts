@@ -17,18 +17,33 @@ export interface Captured {
   readonly reply: Buffer;
 }
 
-/** A `Captured` as it crosses threads: body and reply lie behind each other in `memory`, which changes hands. */
-export interface CapturedMessage extends Omit<Captured, 'body' | 'reply'> {
-  readonly memory: ArrayBuffer;
+/** A `Captured` as it crosses threads: body and reply lie behind each other in the batch's memory. */
+export interface CapturedItem extends Omit<Captured, 'body' | 'reply'> {
+  readonly start: number;
   readonly bodyBytes: number;
+  readonly replyBytes: number;
+}
+
+/** The requests of one turn of an event loop; the memory changes hands. */
+export interface CapturedBatch {
+  readonly memory: ArrayBuffer;
+  readonly items: readonly CapturedItem[];
 }
 
 /** What a capturing thread says to the writer; null is its last word. */
-export type FromCapture = CapturedMessage | null;
+export type FromCapture = CapturedBatch | null;
 
-/** The message's request. */
-export function captured(message: CapturedMessage): Captured {
-  const { memory, bodyBytes, ...rest } = message;
+/** The requests of a batch, on its memory. */
+export function captured({ memory, items }: CapturedBatch): Captured[] {
   const bytes = Buffer.from(memory);
-  return { ...rest, body: bytes.subarray(0, bodyBytes), reply: bytes.subarray(bodyBytes) };
+  return items.map(({ start, bodyBytes, replyBytes, ...rest }) => ({
+    ...rest,
+    body: bytes.subarray(start, start + bodyBytes),
+    reply: bytes.subarray(start + bodyBytes, start + bodyBytes + replyBytes),
+  }));
+}
+
+/** What a request counts for while it is on its way. */
+export function bytesOf({ bodyBytes, replyBytes }: CapturedItem): number {
+  return bodyBytes + replyBytes;
 }

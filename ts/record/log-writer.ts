@@ -222,6 +222,8 @@ function diskCode(error: unknown): CodeName {
     case 'EPERM':
     case 'EROFS':
       return 'PERMISSION_DENIED';
+    // A file stands where a folder should.
+    case 'EEXIST':
     case 'ENOENT':
     case 'ENOTDIR':
       return 'NOT_FOUND';

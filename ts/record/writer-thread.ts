@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import type { LoggingRule } from '../manager/logging-rule.js';
 import { countLogged } from '../native/record.js';
-import { captured, type FromCapture } from './captured.js';
+import { bytesOf, captured, type FromCapture } from './captured.js';
 import { LogWriter, type LogWriterSettings } from './log-writer.js';
 import { RotatingFile } from './rotating-file.js';
 
@@ -62,8 +62,8 @@ function run(main: MessagePort, { settings, queued }: WriterData): void {
         end();
         return;
       }
-      const bytes = message.memory.byteLength;
-      writer.add(captured(message));
+      for (const request of captured(message)) writer.add(request);
+      const bytes = message.items.reduce((sum, item) => sum + bytesOf(item), 0);
       Atomics.sub(onTheirWay, 0, bytes);
     });
     // A thread that ended without its last word.
