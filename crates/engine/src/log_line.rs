@@ -28,13 +28,17 @@ pub struct LogLine<'a> {
 /// Printed once before TensorFlow's log is set up; says nothing of use.
 const PREAMBLE: &str = "WARNING: All log messages before absl::InitializeLog()";
 
+/// The second line of a message of two, on every machine whose processor can do more than the build asks for.
+const SECOND_LINE: &str = "To enable the following instructions: ";
+
 /// Reads a line without its newline; `None` if it is not TensorFlow's.
 ///
 /// Two forms: `2026-01-31 12:00:00.123456: I tensorflow/core/a.cc:7] text` and absl's `I0131 12:00:00.123456 1234 a.cc:7] text`.
 pub fn parse(line: &str) -> Option<LogLine<'_>> {
-    if line.starts_with(PREAMBLE) {
+    let without_head = [(PREAMBLE, Level::Debug), (SECOND_LINE, Level::Info)];
+    if let Some((_, level)) = without_head.iter().find(|(it, _)| line.starts_with(it)) {
         return Some(LogLine {
-            level: Level::Debug,
+            level: *level,
             source: "",
             text: line,
         });
@@ -183,6 +187,8 @@ mod tests {
         assert_eq!(parse(fatal).map(|it| it.level), Some(Level::Fatal));
         let preamble = "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR";
         assert_eq!(parse(preamble).map(|it| it.level), Some(Level::Debug));
+        let second = "To enable the following instructions: AVX2 FMA, in other operations, rebuild TensorFlow";
+        assert_eq!(parse(second).map(|it| it.level), Some(Level::Info));
     }
 
     #[test]

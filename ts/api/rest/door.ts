@@ -14,9 +14,12 @@ const DROPPED_BYTES = 64 * 1024;
 /** The door as REST requests meet it. */
 export class RestDoor {
   readonly #door: Door;
+  readonly #count: CountRest;
 
-  constructor(door: Door) {
+  /** @param count counts requests that are not let in */
+  constructor(door: Door, count: CountRest) {
     this.#door = door;
+    this.#count = count;
   }
 
   /**
@@ -31,7 +34,11 @@ export class RestDoor {
     enter: (identity: Identity | null) => void,
   ): void {
     const caller = callerOf(request.raw, true);
-    const refuse = (error: unknown): void => sendRefused(request, reply, toServingError(error));
+    const refuse = (error: unknown): void => {
+      const failure = toServingError(error);
+      this.#count(model ?? '', failure.number, 0);
+      sendRefused(request, reply, failure);
+    };
     const allowed = (identity: Identity | null): void => {
       if (model !== undefined) this.#door.authorize(identity, action, model, caller);
       enter(identity);
@@ -63,6 +70,9 @@ export class RestDoor {
     });
   }
 }
+
+/** As in `server.ts`. */
+type CountRest = (model: string, code: number, tookUs: number) => void;
 
 /** Answers a request that is not let in, without reading its body. */
 export function sendRefused(

@@ -87,7 +87,7 @@ export interface RestServer {
 /** Makes the REST server. */
 export async function createRestServer(dependencies: RestDependencies): Promise<RestServer> {
   const { timeouts, door, observer } = dependencies;
-  const restDoor = door === null ? null : new RestDoor(door);
+  const restDoor = door === null ? null : new RestDoor(door, dependencies.count);
   const rest = new Rest(dependencies, restDoor);
   const app = fastify({
     logger: false,
