@@ -60,10 +60,11 @@ export class Acceptor {
         this.#server.off('error', failed);
         resolve();
       };
-      // Node closes what it listens on, so it gets a duplicate and this thread keeps the descriptor.
+      // Node closes what it listens on, so it gets a duplicate and this thread keeps the descriptor. It sets the backlog anew, and for
+      // descriptors takes it as an argument only: `{ fd, backlog }` means 511.
       if (this.#on.path === null) {
-        this.#server.listen({ fd: dupFd(this.#on.fd), backlog: BACKLOG }, listening);
-      } else this.#server.listen({ path: this.#on.path, backlog: BACKLOG }, listening);
+        this.#server.listen({ fd: dupFd(this.#on.fd) }, BACKLOG, listening);
+      } else this.#server.listen({ path: this.#on.path }, BACKLOG, listening);
     });
   }
 
