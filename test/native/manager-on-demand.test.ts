@@ -37,7 +37,7 @@ describe('models on demand', () => {
   it.each([1, 2])('are loaded by their first request, with %i workers', async (workers) => {
     const { server, service } = await serve(`--workers=${workers}`, '--pinned_models=c');
     expect(await service.states('a')).toEqual({ 1: 'START' });
-    await expect.poll(() => service.states('c')).toEqual({ 1: 'AVAILABLE' });
+    await expect.poll(() => service.states('c'), { timeout: 20_000 }).toEqual({ 1: 'AVAILABLE' });
     const answers = await Promise.all(['a', 'a', 'b', 'a'].map((name) => predictOne(server, name)));
     expect(answers).toEqual([2.5, 2.5, 3.5, 2.5]);
     expect(await service.states('a')).toEqual({ 1: 'AVAILABLE' });
@@ -81,6 +81,6 @@ describe('models on demand', () => {
     models.add('a', 2, PLUS_TWO);
     const first = await predictOne(server, 'b');
     expect([3.5, '503 Servable is still loading for request: Latest(b)']).toContain(first);
-    await expect.poll(() => service.states('b')).toEqual({ 1: 'AVAILABLE' });
+    await expect.poll(() => service.states('b'), { timeout: 20_000 }).toEqual({ 1: 'AVAILABLE' });
   });
 });
