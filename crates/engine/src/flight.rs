@@ -179,6 +179,7 @@ fn fold(a: u64, b: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::time::Duration;
 
     use super::*;
     use crate::engine::Settings;
@@ -200,6 +201,8 @@ mod tests {
             body: BodyForm::Json,
             signature_name: "",
             npy_reply: false,
+            queued: Duration::ZERO,
+            answered: None,
             settings,
         }
     }
