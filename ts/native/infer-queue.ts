@@ -236,16 +236,22 @@ export class InferQueue {
     if (this.#waiting.length === 0) return;
     const requests = this.#waiting.splice(0);
     attempt(() => this.#native.beginTurn());
-    const answers: [Done, ...Answer][] = [];
-    for (const [at, request] of requests.entries()) {
+    const answered: Done[] = [];
+    const answers: Answer[] = [];
+    let at = 0;
+    for (const request of requests) {
       const answer = this.#start(request);
       if (answer === LATER) {
         this.#postpone(requests.slice(at));
         break;
       }
-      if (answer !== null) answers.push([request.done, ...answer]);
+      at += 1;
+      if (answer === null) continue;
+      answered.push(request.done);
+      answers.push(answer);
     }
-    for (const [done, ...answer] of answers) settle(done, answer);
+    at = 0;
+    for (const done of answered) settle(done, answers[at++] as Answer);
     this.#settleIdle();
   };
 
