@@ -14,7 +14,7 @@ use support::{Fake, call, predict_request};
 /// Allocations of one inline request once its signature is known to be cheap.
 fn allocations(method: Method, name: &str, body: &[u8], times: u32) -> u64 {
     let engine = Engine::<Fake>::default();
-    let _published = engine
+    engine
         .catalog
         .publish("m", 7, Fake::default().servable())
         .unwrap();
