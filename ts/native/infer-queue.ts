@@ -1,11 +1,12 @@
 import { performance } from 'node:perf_hooks';
 import { Code, ServingError } from '../errors.js';
+import { type Answer, settle, toStages } from './answer.js';
 import type { NativeQueue } from './binding.js';
 import { attempt, type Completions, completions } from './completions.js';
 import { LargeBody } from './large-body.js';
 import { addon, call, nativeError } from './load.js';
 import { poolIsFull } from './pool.js';
-import type { Done, Stages, Target } from './target.js';
+import type { Done, Target } from './target.js';
 
 export type * from './target.js';
 
@@ -67,8 +68,6 @@ interface Pooled {
   readonly done: Done;
   readonly job: number;
 }
-
-type Answer = [ServingError | null, Buffer | null, number | bigint, Stages | null];
 
 /** Places in the array that is shared with the addon. */
 const VERSION = 0;
@@ -379,28 +378,5 @@ export class InferQueue {
   #settleIdle(): void {
     if (this.#idle.length === 0 || this.inFlight() > 0) return;
     for (const resolve of this.#idle.splice(0)) resolve();
-  }
-}
-
-/** Five numbers as the addon writes them. */
-function toStages(numbers: ArrayLike<number>, at: number, arrivedMs: number): Stages {
-  return {
-    subject: numbers[at] ?? 0,
-    queueUs: numbers[at + 1] ?? 0,
-    decodeUs: numbers[at + 2] ?? 0,
-    runUs: numbers[at + 3] ?? 0,
-    encodeUs: numbers[at + 4] ?? 0,
-    arrivedMs,
-  };
-}
-
-/** Answers one request; what its callback throws must not keep the others from their answers. */
-function settle(done: Done, [failure, reply, version, stages]: Answer): void {
-  try {
-    done(failure, reply, version, stages);
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
   }
 }
