@@ -6,6 +6,7 @@
 import { coldStart } from './load/cold-start.js';
 import { compare, printFigures, table } from './load/compare.js';
 import { grpcEcho, grpcServable, restEcho, restServable } from './load/contenders.js';
+import { batchingPair, batchModels } from './suites/batching.js';
 import { THREE_FLOATS } from './suites/bodies.js';
 import { goldenPredict, jsonDecode, jsonPrint, tensorProto } from './suites/kernels.js';
 import { type Timing, timeAsync, timeSync } from './suites/measure.js';
@@ -44,6 +45,20 @@ process.stdout.write(printFigures('REST, 3 floats, 8 connections', await compare
 const message = goldenPredict();
 const grpc = [grpcEcho(message), grpcServable('half_plus_two', message, ONE_WORKER)];
 process.stdout.write(printFigures('gRPC, 3 floats, 8 connections', await compare(grpc, load)));
+
+const missing = await batchModels();
+if (missing === null) {
+  for (const [title, model, connections] of [
+    ['MLP 784-2048-2048-10, 64 connections', 'mlp2048', 64],
+    ['MLP 784-2048-2048-10, 1 connection', 'mlp2048', 1],
+    ['MNIST MLP, 8 connections', 'mnist', 8],
+  ] as const) {
+    const figures = await compare(batchingPair(model, connections), load);
+    process.stdout.write(printFigures(`Batching, REST, one row, ${title}`, figures));
+  }
+} else {
+  process.stdout.write(`\nBatching: skipped, ${missing}\n`);
+}
 
 const { milliseconds, rss } = await coldStart(7, ONE_WORKER);
 process.stdout.write(

@@ -1,3 +1,4 @@
+import type { BatchingSettings } from './batching.js';
 import type { ManagerDeps } from './manager/manager.js';
 import { defaultManagerOptions, type ManagerOptions } from './manager/options.js';
 import { defaultStoreOptions, type StoreOptions } from './manager/store/settings.js';
@@ -11,6 +12,7 @@ import { loggingPlace } from './request-logs.js';
 export function managerOptions(
   options: Options,
   { configProto, savedModelTags }: SessionSettings,
+  batching: BatchingSettings,
 ): ManagerOptions {
   return {
     fileSystemPollWaitSeconds: options.fileSystemPollWaitSeconds,
@@ -39,6 +41,7 @@ export function managerOptions(
     modelChecksumsFile: options.modelChecksumsFile,
     requireChecksums: options.requireChecksums,
     logging: loggingPlace(options, savedModelTags),
+    batching,
   };
 }
 

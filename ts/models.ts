@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import type { ModelBatching } from './batching.js';
 import { ServingError } from './errors.js';
 import type { ModelConfig, VersionPolicy } from './manager/model-config.js';
 import type { Options } from './options/options.js';
@@ -14,6 +15,8 @@ export interface ServerModel {
   readonly versionLabels?: Readonly<Record<string, bigint | number>> | ReadonlyMap<string, bigint>;
   /** Tags of the graph to load; those of `savedModelTags` when left out. */
   readonly tags?: readonly string[];
+  /** How its requests are batched, whatever the server's options say; `false`: they are not. */
+  readonly batching?: ModelBatching | false;
 }
 
 const LATEST: VersionPolicy = { kind: 'latest', numVersions: 1 };
@@ -39,7 +42,7 @@ export async function initialModels(
 }
 
 function toConfig(model: ServerModel): ModelConfig {
-  const { name, basePath, versionPolicy = LATEST, versionLabels = {}, tags } = model;
+  const { name, basePath, versionPolicy = LATEST, versionLabels = {}, tags, batching } = model;
   const labels =
     versionLabels instanceof Map
       ? (versionLabels as ReadonlyMap<string, bigint>)
@@ -50,5 +53,6 @@ function toConfig(model: ServerModel): ModelConfig {
     versionPolicy,
     versionLabels: labels,
     ...(tags === undefined ? {} : { tags }),
+    ...(batching === undefined ? {} : { batching }),
   };
 }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Addresses, announce } from './announce.js';
 import { isServing } from './api/model-status.js';
+import { startBatching } from './batching-setup.js';
 import { Deferred } from './deferred.js';
 import { ServingError } from './errors.js';
 import type { ListenOn } from './listeners/acceptor.js';
@@ -16,9 +17,11 @@ import { firstOutcomes } from './manager/first-outcomes.js';
 import { failedForGood, type LoadSummary, loadError } from './manager/load-summary.js';
 import { ModelManager } from './manager/manager.js';
 import type { ModelConfig } from './manager/model-config.js';
+import type { ManagerOptions } from './manager/options.js';
 import type { Stores } from './manager/store/stores.js';
 import { managerOptions, poolOptions, storeOptions, warmUpWith } from './manager-options.js';
 import { initialModels, type ServerModel } from './models.js';
+import { drainBatches } from './native/batching.js';
 import { catalog, type ModelStatus } from './native/catalog.js';
 import { requestCounts } from './native/counters.js';
 import { closeFd } from './native/listener.js';
@@ -27,7 +30,7 @@ import { configurePool } from './native/pool.js';
 import { type RuntimeInfo, runtimeInfo } from './native/runtime.js';
 import { metricsPaths } from './options/monitoring-config.js';
 import { type Options, resolveOptions } from './options/options.js';
-import { type SessionSettings, sessionSettings } from './options/session-config.js';
+import { sessionSettings } from './options/session-config.js';
 import { type Capturing, RequestLogs } from './request-logs.js';
 import { findRuntime } from './runtime/find.js';
 import { openRuntimeAside } from './runtime-opener.js';
@@ -207,7 +210,8 @@ class ModelServer implements Server {
     this.#metricsPaths = await metricsPaths(options.monitoringConfigFile);
     // Loaded here, because it is time that the library takes to open as well.
     const { ModelStores } = await import('./manager/store/stores.js');
-    const manager = this.#makeManager(runtime, session, new ModelStores(storeOptions(options)));
+    const settings = managerOptions(options, session, await startBatching(options, session));
+    const manager = this.#makeManager(runtime, settings, new ModelStores(storeOptions(options)));
     this.#requestLogs = RequestLogs.follow(manager, options, session, this.#logger);
     manager.start(configs);
     this.#poll(manager);
@@ -250,7 +254,7 @@ class ModelServer implements Server {
 
   #makeManager(
     runtime: Promise<RuntimeInfo>,
-    session: SessionSettings,
+    settings: ManagerOptions,
     stores: Stores,
   ): ModelManager {
     this.#manager = new ModelManager({
@@ -264,7 +268,7 @@ class ModelServer implements Server {
       clock: systemClock,
       logger: this.#logger,
       ...warmUpWith(this.#options),
-      options: managerOptions(this.#options, session),
+      options: settings,
       stores,
       requestCounts: () => new Map(requestCounts().map((it) => [it.name, it.requests])),
     });
@@ -365,6 +369,7 @@ class ModelServer implements Server {
     const delayMs = this.#front === null ? 0 : drainDelaySeconds * 1000;
     const until = performance.now() + delayMs + deadlineMs;
     catalog.setReady(false);
+    drainBatches(true);
     this.#poller?.stop();
     await this.#admin?.stop();
     // Whoever sends requests here looks from time to time whether it is ready: until then they are answered.

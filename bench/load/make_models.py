@@ -59,6 +59,13 @@ def mnist():
     )
 
 
+def mlp2048():
+    """A model worth batching: one row costs as much memory traffic as many."""
+    return keras.Sequential(
+        [keras.Input([784]), keras.layers.Dense(2048, activation="relu"), keras.layers.Dense(2048, activation="relu"), keras.layers.Dense(10, activation="softmax")]
+    )
+
+
 def busy(x):
     """As many 128 x 128 matrix products as the largest number in x, on one thread after the other: a model as slow as asked."""
     rounds = tf.cast(tf.reduce_max(x), tf.int32)
@@ -70,6 +77,7 @@ def busy(x):
 MODELS = {
     "half_plus_two": half_plus_two,
     "mnist": keras_model(mnist, [28, 28, 1]),
+    "mlp2048": keras_model(mlp2048, [784]),
     "sum224": graph(lambda x: tf.reduce_sum(x, axis=[1, 2, 3]), [None, 224, 224, 3]),
     "mobilenet_v2": keras_model(lambda: keras.applications.MobileNetV2(weights=None), [224, 224, 3]),
     "resnet50": keras_model(lambda: keras.applications.ResNet50(weights=None), [224, 224, 3]),

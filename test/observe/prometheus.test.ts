@@ -85,6 +85,10 @@ const MODEL = {
   examples: NONE,
   inlineRuns: 5,
   pooledRuns: 0,
+  batchRuns: 0,
+  batchRows: 0,
+  batchRoom: 0,
+  batchWaiting: 0,
   inFlight: 1,
 };
 

@@ -172,10 +172,16 @@ describe('options', () => {
       const value = key === 'threadPoolFactoryConfigFile' ? '/x' : true;
       expect(warn({ [key]: value })[0]).toContain(reason);
     }
-    expect(warn({ enableBatching: true })).toEqual([
-      '--enable_batching is ignored: batching is not in this version; every request runs by itself',
-    ]);
-    expect(warn({ enableBatching: false, batchingParametersFile: '' })).toEqual([]);
+    expect(warn({ enableBatching: true })).toEqual([]);
+  });
+
+  it('a batching file needs batching', () => {
+    expect(() => resolveOptions({ batchingParametersFile: '/x' })).toThrow(
+      'server_options.batching_parameters_file is set without setting server_options.enable_batching to true.',
+    );
+    expect(() =>
+      resolveOptions({ enableBatching: true, batchingParametersFile: '/x' }),
+    ).not.toThrow();
   });
 
   it('a Unix socket may stand for a port', () => {
@@ -204,6 +210,8 @@ describe('session settings', () => {
       configProto: null,
       savedModelTags: ['serve'],
       warnings: [],
+      batching: null,
+      perModelBatching: false,
     });
   });
 

@@ -26,6 +26,9 @@ export function logEvents(events: EventEmitter<ManagerEvents>, logger: Logger): 
     const fields = { model: name, version: `${version}`, loadMs: Math.round(loadMs) };
     logger.info(fields, reload ? 'content replaced' : 'available');
   });
+  events.on('unbatched', ({ name, version, signature, reason }) => {
+    logger.info({ model: name, version: `${version}`, signature, reason }, 'not batched');
+  });
   events.on('failed', ({ name, version, error, retryInMs }) => {
     const fields = { model: name, version: `${version}`, code: error.code, error: error.message };
     if (retryInMs === null) logger.error(fields, 'load failed');

@@ -25,6 +25,8 @@ export interface ManagerEvents {
   loaded: [event: ServableId & { readonly loadMs: number; readonly reload: boolean }];
   /** A load failed; `retryInMs` is `null` when no retry is planned. */
   failed: [event: ServableId & { readonly error: ServingError; readonly retryInMs: number | null }];
+  /** A signature of a batched version is run one request at a time. */
+  unbatched: [event: ServableId & { readonly signature: string; readonly reason: string }];
   /** A base path could not be read, or can be read again (`null`). Sent when it changes, not at every look. */
   source: [event: { readonly name: string; readonly error: ServingError | null }];
   /** A new config is in force. */

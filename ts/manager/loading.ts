@@ -1,4 +1,5 @@
 import type { LoadedModel } from '../native/model.js';
+import { batchingOf } from './batching.js';
 import { estimateBytes, type Grant } from './memory.js';
 import type { ModelConfig } from './model-config.js';
 import type { ModelDeps } from './model-deps.js';
@@ -20,8 +21,9 @@ export interface OpenedModel {
  * Loads the SavedModel of one version and runs its warm-up requests, in a place of `loads` that others have while it waits for memory.
  *
  * @param path its directory on the local disk
- * @throws {ServingError} `NOT_FOUND` no SavedModel there; `FAILED_PRECONDITION` a link, an op or a file that is not allowed; `RESOURCE_EXHAUSTED` no memory left for it; TensorFlow's code and text; what a
- *   warm-up request failed with
+ * @throws {ServingError} `NOT_FOUND` no SavedModel there; `FAILED_PRECONDITION` a link, an op or a file that is not allowed;
+ *   `INVALID_ARGUMENT` wrong batching parameters; `RESOURCE_EXHAUSTED` no memory left for it; TensorFlow's code and text; what a warm-up
+ *   request failed with
  */
 export async function openModel(
   config: ModelConfig,
@@ -34,6 +36,7 @@ export async function openModel(
   await checkVersionDirectory(path);
   await checkLinks(path, remote ? path : localPath(config), options.allowedLinkTargets);
   await verifyChecksums({ name, version, path }, options);
+  const batching = await batchingOf(config, path, options.batching);
   const bytes = await estimateBytes(path);
   const grant = await memory.admit({ name, version }, bytes, (until) => loads.aside(until));
   try {
@@ -43,8 +46,12 @@ export async function openModel(
       configProto: options.configProto,
       inputShapeCheck: options.inputShapeCheck,
       allowedOps: remote || options.checkOps === 'all' ? options.allowedOps : null,
+      batching,
     };
     const model = await loadModel(load, { remote });
+    for (const unbatched of model.unbatched ?? []) {
+      events.emit('unbatched', { name, version, ...unbatched });
+    }
     if (warmUp !== undefined) {
       try {
         events.emit('warmed', { name, version, report: await warmUp(model) });

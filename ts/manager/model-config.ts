@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { ModelBatching } from '../batching.js';
 import type { LoggingConfig } from '../codec/messages.js';
 
 /** The only platform there is. */
@@ -21,6 +22,8 @@ export interface ModelConfig {
   readonly tags?: readonly string[];
   /** `tensorflow` when left out; nothing else is served. */
   readonly platform?: string;
+  /** How its requests are batched, whatever the server's options say; `false`: they are not. */
+  readonly batching?: ModelBatching | false;
   /** Which requests are recorded; none when left out. */
   readonly logging?: LoggingConfig;
 }

@@ -1,5 +1,7 @@
 import { availableParallelism } from 'node:os';
+import type { BatchingSettings } from '../batching.js';
 import type { LoadOptions } from '../native/model.js';
+import { NO_BATCHING } from '../options/batching-config.js';
 import type { LoggingPlace } from './logging-rule.js';
 
 /** How models are found, loaded and forgotten. Names are TensorFlow Serving's flags where it has one. */
@@ -51,6 +53,8 @@ export interface ManagerOptions {
   readonly requireChecksums: boolean;
   /** Where the requests of models may be logged; not checked when left out. */
   readonly logging?: LoggingPlace;
+  /** How requests are batched. */
+  readonly batching: BatchingSettings;
 }
 
 /** When models are loaded. */
@@ -84,4 +88,5 @@ export const defaultManagerOptions: ManagerOptions = {
   allowedLinkTargets: [],
   modelChecksumsFile: '',
   requireChecksums: false,
+  batching: NO_BATCHING,
 };

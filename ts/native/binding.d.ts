@@ -71,7 +71,8 @@ export declare class NativeQueue {
    *
    * Returns the length of the reply, which begins in the arena where the last one ended; -1 when the pool has the request
    * (its end comes through the loop as `ticket`); -2 when `takeReply` has the reply; -3 less the code's number when
-   * `takeError` has the text; -100 when the turn's budget is used up: ask again in the next turn. `remaining_ms` is the time to the deadline, 0 for none.
+   * `takeError` has the text; -100 when the turn's budget is used up: ask again in the next turn; -101 as -1, when the request waits in
+   * a batching queue for `flush`. `remaining_ms` is the time to the deadline, 0 for none.
    */
   infer(target: number, ticket: number, body: Buffer, remainingMs: number): number
   /** Begins a body of about `expected` bytes that comes in parts; its number is valid until it is closed. */
@@ -90,14 +91,50 @@ export declare class NativeQueue {
   takeError(): string
   /** The version of the last answer, whatever its size. */
   takeVersion(): bigint
-  /** Withdraws a pooled request: it is not run if it still waits, and its end is dropped. It is counted as answered with `code`. */
-  cancel(ticket: number, target: number, code: number): void
+  /**
+   * Withdraws a pooled request: it is not run if it still waits, and its end is dropped. It is counted as answered with
+   * `code`, or with `queued_code` if it was taken out of a batching queue, which is then the result.
+   */
+  cancel(ticket: number, target: number, code: number, queuedCode: number): boolean
+  /** Wakes a thread for the requests of this turn that went into batching queues. */
+  flush(): void
   /** Counts a request that was answered with `code` before it came here. */
   refuse(target: number, code: number): void
 }
 
+/** A snapshot of the batching counters. */
+export declare function batchingCounters(): BatchingCountersInfo
+
+/** Counts of all batches of the process. */
+export interface BatchingCountersInfo {
+  /** µs. */
+  queuingLatency: BucketsInfo
+  /** Runs. */
+  wrappedRunCount: number
+  /** By size, ascending. */
+  paddingSize: Array<PaddingInfo>
+  /** Rows of requests. */
+  inputBatchSize: BucketsInfo
+  /** Rows of batches, padding included. */
+  processedBatchSize: BucketsInfo
+  /** Threads that run batches. */
+  threads: number
+  /** The name metrics have for them. */
+  threadPoolName: string
+}
+
 /** Binds and listens. */
 export declare function bindListener(host: string, port: number, backlog: number, ipv6Only: boolean): NativeListener
+
+/** Numbers counted into buckets. */
+export interface BucketsInfo {
+  /** Upper bounds. */
+  bounds: Array<number>
+  /** Not cumulative; one more than there are bounds. */
+  counts: Array<number>
+  /** Of all numbers. */
+  sum: number
+}
 
 /** Every model's status, sorted by name. */
 export declare function catalogList(): Array<ModelStatusInfo>
@@ -131,6 +168,9 @@ export declare function catalogSource(name: string): SourceInfo | null
 
 /** One model's status, or `null`. */
 export declare function catalogStatus(name: string): ModelStatusInfo | null
+
+/** Throws TensorFlow Serving's text for the first value that is wrong. */
+export declare function checkBatching(parameters: NativeBatchingParameters): void
 
 /** A request has shown to be harmless. */
 export declare function clearSuspect(fingerprint: bigint): void
@@ -202,6 +242,9 @@ export declare function decodePredict(body: Uint8Array, signature: CodecSignatur
 
 /** Reads a serialized `tensorflow.TensorProto`; `name` is for error texts. */
 export declare function decodeTensorProto(name: string, bytes: Uint8Array): { dtype: number; shape: number[]; data?: ArrayBuffer; block?: Buffer; ends?: Float64Array }
+
+/** While draining no batch waits for company. */
+export declare function drainBatches(draining: boolean): void
 
 /** A second descriptor of the same socket, closed on exec. */
 export declare function dupFd(fd: number): number
@@ -343,8 +386,16 @@ export interface ModelCountersInfo {
   examples: HistogramInfo
   /** Requests run on the event loop. */
   inlineRuns: number
-  /** Requests run on the pool. */
+  /** Requests run on the pool, or in batches. */
   pooledRuns: number
+  /** Batches that ran. */
+  batchRuns: number
+  /** Rows of requests in them. */
+  batchRows: number
+  /** Rows they had room for. */
+  batchRoom: number
+  /** Requests that wait in batching queues. */
+  batchWaiting: number
   /** Requests that have their version and no answer yet. */
   inFlight: number
 }
@@ -363,6 +414,8 @@ export interface ModelDescription {
   bytes: number
   /** Sorted by name. */
   signatures: Array<SignatureInfo>
+  /** Signatures that could not be batched. */
+  unbatched: Array<UnbatchedInfo>
 }
 
 /** One model's status. */
@@ -402,6 +455,28 @@ export declare function namedSet(name: string, labels: string, to: number, overf
 /** Every series, sorted by name and labels. */
 export declare function namedSnapshot(): Array<NamedSeries>
 
+/** `BatchingParameters` of one model; `null` where nothing is said. */
+export interface NativeBatchingParameters {
+  /** Rows. */
+  maxBatchSize: number | null
+  /** Longest wait of an incomplete batch. */
+  batchTimeoutMicros: number | null
+  /** Batches in one queue. */
+  maxEnqueuedBatches: number | null
+  /** Checked here, set by `setBatchThreads`. */
+  numBatchThreads: number | null
+  /** Ascending. */
+  allowedBatchSizes: Array<number>
+  /** Pad inner dimensions. */
+  padVariableLengthInputs: boolean
+  /** Split large requests. */
+  enableLargeBatchSplitting: boolean
+  /** Rows of a batch where requests are split. */
+  maxExecutionBatchSize: number | null
+  /** Mode `auto`: the part of a run's time that a batch may wait; `null` is the mode `fixed`. */
+  autoShare: number | null
+}
+
 /** A bound, listening socket. */
 export interface NativeListener {
   /** File descriptor, owned by the caller. */
@@ -424,6 +499,8 @@ export interface NativeLoadOptions {
   inputShapeCheck: string
   /** Ops that are allowed although they reach beyond the model; `null` does not look. */
   allowedOps: Array<string> | null
+  /** How its requests are batched; `null`: they are not. */
+  batching: NativeBatchingParameters | null
 }
 
 /** The open libtensorflow. */
@@ -453,6 +530,14 @@ export declare function openFlight(fd: number, keys: Array<bigint>, watched: Arr
 
 /** Opens the library at `path`, once per process. */
 export declare function openRuntime(path: string): NativeRuntimeInfo
+
+/** Padding of the batches of one size. */
+export interface PaddingInfo {
+  /** Rows of the padded batch. */
+  executionBatchSize: number
+  /** Rows of padding. */
+  padding: BucketsInfo
+}
 
 /** A snapshot of the inference pool. */
 export declare function poolInfo(): PoolInfo
@@ -552,6 +637,9 @@ export declare function routeStderr(json: boolean): number
 /** The open library, or `null`. */
 export declare function runtimeInfo(): NativeRuntimeInfo | null
 
+/** Sets the number of threads that run batches, for all models; `null` is one a core. */
+export declare function setBatchThreads(threads: number | undefined | null, name: string): void
+
 /** From now on lines of TensorFlow's less serious than this, by pino's numbers, are dropped. */
 export declare function setNativeLogLevel(level: number): void
 
@@ -641,6 +729,14 @@ export interface TensorInfo {
   shape: Array<number> | null
   /** Whether the signature holds a value for it. */
   hasDefault: boolean
+}
+
+/** A signature that is run one request at a time although its model is batched. */
+export interface UnbatchedInfo {
+  /** Its name. */
+  signature: string
+  /** Why. */
+  reason: string
 }
 
 /** One version's status. */

@@ -45,8 +45,15 @@ export interface ModelCounters {
   readonly examples: Histogram;
   /** Requests run on the event loop that received them. */
   readonly inlineRuns: number;
-  /** Requests run on the pool. */
+  /** Requests run on the pool, or in batches. */
   readonly pooledRuns: number;
+  /** Batches that ran. */
+  readonly batchRuns: number;
+  /** Rows of requests in them, and rows they had room for. */
+  readonly batchRows: number;
+  readonly batchRoom: number;
+  /** Requests that wait in batching queues now. */
+  readonly batchWaiting: number;
   /** Requests that have their version and no answer yet. */
   readonly inFlight: number;
 }

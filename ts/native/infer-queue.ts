@@ -35,6 +35,7 @@ const QUEUED = -1;
 const REPLY_IN_HAND = -2;
 const FAILED = -3;
 const LATER = -100;
+const BATCHED = -101;
 
 /**
  * So many requests do not wait for the end of the event loop's turn. With a thousand connections a turn brings as many requests,
@@ -51,6 +52,8 @@ const ARENA_MIN_FREE = 16 * 1024;
 const MAX_INLINE_BODY_BYTES = 64 * 1024;
 /** The text TensorFlow Serving answers with when a run outlives its deadline. */
 const TIMED_OUT = 'Timed out waiting for notification';
+/** And with this one, when the deadline comes before the run. */
+const TIMED_OUT_IN_QUEUE = 'Run() timeout exceeded while waiting in batching queue';
 
 interface Waiting {
   readonly ticket: number;
@@ -95,6 +98,8 @@ export class InferQueue {
   #arenaUsed = 0;
   #nextTicket = 1;
   #scheduled = false;
+  /** A request of this turn waits in a batching queue, and no thread was woken for it yet. */
+  #batched = false;
   #timer: NodeJS.Timeout | null = null;
   #timerAt = Number.POSITIVE_INFINITY;
   #idle: (() => void)[] = [];
@@ -197,7 +202,8 @@ export class InferQueue {
     } else {
       const pooled = this.#pooled.get(ticket);
       if (pooled === undefined) return;
-      attempt(() => this.#native.cancel(pooled.job, pooled.target, Code.CANCELLED));
+      const { CANCELLED } = Code;
+      attempt(() => this.#native.cancel(pooled.job, pooled.target, CANCELLED, CANCELLED));
       this.#pooled.delete(ticket);
       this.#completions.forget(pooled.job);
     }
@@ -235,6 +241,7 @@ export class InferQueue {
     if (this.#waiting.length === 0) return;
     const requests = this.#waiting.splice(0);
     attempt(() => this.#native.beginTurn());
+    this.#batched = false;
     const answered: Done[] = [];
     const answers: Answer[] = [];
     let at = 0;
@@ -249,6 +256,7 @@ export class InferQueue {
       answered.push(request.done);
       answers.push(answer);
     }
+    if (this.#batched) attempt(() => this.#native.flush());
     at = 0;
     for (const done of answered) settle(done, answers[at++] as Answer);
     this.#settleIdle();
@@ -289,8 +297,9 @@ export class InferQueue {
       const failure = new ServingError('INTERNAL', (error as Error).message, { cause: error });
       return [failure, null, 0, null];
     }
-    if (outcome === QUEUED) {
-      this.#await(request, job);
+    if (outcome === QUEUED || outcome === BATCHED) {
+      if (outcome === BATCHED) this.#batched = true;
+      this.#await(request, job, outcome === QUEUED);
       return null;
     }
     if (outcome === LATER) return LATER;
@@ -315,13 +324,14 @@ export class InferQueue {
     return [failure, null, 0, null];
   }
 
-  #await(request: Waiting, job: number): void {
+  /** @param pooled the pool has the body; a batching queue has only what was read from it */
+  #await(request: Waiting, job: number, pooled: boolean): void {
     const { ticket, target, deadlineMs, arrivedMs, done } = request;
-    this.#pooledTargets.add(target);
+    if (pooled) this.#pooledTargets.add(target);
     this.#pooled.set(ticket, { target, deadlineMs, done, job });
     // The body is kept until the addon says that nothing reads it: small ones were copied and are not pinned.
     const { body } = request;
-    if (!(body instanceof LargeBody) && body.length >= MAX_INLINE_BODY_BYTES) {
+    if (pooled && !(body instanceof LargeBody) && body.length >= MAX_INLINE_BODY_BYTES) {
       this.#completions.pin(job, body);
     }
     this.#completions.expect(job, (code, value, version, list, at) => {
@@ -354,10 +364,17 @@ export class InferQueue {
         next = Math.min(next, deadlineMs);
         continue;
       }
-      attempt(() => this.#native.cancel(job, target, Code.DEADLINE_EXCEEDED));
+      const { DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED } = Code;
+      let waited = false;
+      attempt(() => {
+        waited = this.#native.cancel(job, target, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED);
+      });
       this.#pooled.delete(ticket);
       this.#completions.forget(job);
-      settle(done, [new ServingError('DEADLINE_EXCEEDED', TIMED_OUT), null, 0, null]);
+      const failure = waited
+        ? new ServingError('RESOURCE_EXHAUSTED', TIMED_OUT_IN_QUEUE)
+        : new ServingError('DEADLINE_EXCEEDED', TIMED_OUT);
+      settle(done, [failure, null, 0, null]);
     }
     if (next < Number.POSITIVE_INFINITY) this.#arm(next);
     this.#settleIdle();

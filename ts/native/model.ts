@@ -1,5 +1,7 @@
+import type { BatchingParameters } from '../batching.js';
 import type { Signature, TensorSpec } from '../signature.js';
 import { dtypeOf } from '../tensor.js';
+import { nativeParameters } from './batching.js';
 import type { NativeModel, SignatureInfo, TensorInfo } from './binding.js';
 import { completions } from './completions.js';
 
@@ -15,6 +17,8 @@ export interface LoadOptions {
   inputShapeCheck: 'auto' | 'strict' | 'off';
   /** Ops that are allowed although they reach beyond the model, `*` for all; the graph is only looked through where this is given. */
   allowedOps?: readonly string[] | null;
+  /** How requests are batched once the model is published; they are not when left out or `null`. */
+  batching?: BatchingParameters | null;
 }
 
 /** Facts of a loaded model. */
@@ -28,10 +32,18 @@ export interface ModelInfo {
   readonly devices: readonly string[];
 }
 
+/** A signature that is run one request at a time although its model is batched. */
+export interface UnbatchedSignature {
+  readonly signature: string;
+  readonly reason: string;
+}
+
 /** A model in memory that has not been published, or that the library uses directly. */
 export interface LoadedModel {
   readonly signatures: readonly Signature[];
   readonly info: ModelInfo;
+  /** Signatures whose rows cannot be told apart in a batch; absent is none. */
+  readonly unbatched?: readonly UnbatchedSignature[];
   /** The serialized `tensorflow.serving.SignatureDefMap`. */
   signatureDefMap(): Buffer;
   /**
@@ -72,6 +84,7 @@ export async function loadModel(options: LoadOptions): Promise<LoadedModel> {
       configProto: options.configProto,
       inputShapeCheck: options.inputShapeCheck,
       allowedOps: options.allowedOps == null ? null : [...options.allowedOps],
+      batching: options.batching ? nativeParameters(options.batching) : null,
     }),
   )) as NativeModel;
   const model = wrap(handle);
@@ -80,11 +93,12 @@ export async function loadModel(options: LoadOptions): Promise<LoadedModel> {
 }
 
 function wrap(handle: NativeModel): LoadedModel {
-  const { exportDir, tags, tensorflowVersion, devices, signatures } = handle.describe();
+  const { exportDir, tags, tensorflowVersion, devices, signatures, unbatched } = handle.describe();
   let closed: Promise<void> | null = null;
   const model: LoadedModel = {
     signatures: signatures.map(toSignature),
     info: { exportDir, tags, tensorflowVersion, devices },
+    unbatched,
     signatureDefMap: () => handle.signatureDefMap(),
     close() {
       closed ??= completions()

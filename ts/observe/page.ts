@@ -1,3 +1,4 @@
+import { batchingCounters } from '../native/batching.js';
 import type { Catalog } from '../native/catalog.js';
 import {
   gpuFigures,
@@ -10,6 +11,7 @@ import { loggedCounters } from '../native/record.js';
 import { runtimeInfo } from '../native/runtime.js';
 import { warmupCounters } from '../native/warmup.js';
 import { packageVersion } from '../version.js';
+import { batchingMetrics } from './batching-metrics.js';
 import { gpuMetrics } from './gpu-metrics.js';
 import { ownRequestMetrics, poolMetrics, stateMetrics } from './own-metrics.js';
 import { processMetrics } from './process-metrics.js';
@@ -45,6 +47,7 @@ export function allMetrics(catalog: StateReader): readonly Metric[] {
     ...stateMetrics(catalog.list(), catalog.ready()),
     ...processMetrics(),
     ...gpuMetrics(gpuFigures()),
+    ...batchingMetrics(batchingCounters(), models),
     ...registered(),
     buildInfo(),
   ]);

@@ -1,20 +1,9 @@
 import { flag, int, type OptionSpec, text } from './option-spec.js';
 
 const TFLITE = 'only SavedModels are served';
-const BATCHING = 'batching is not in this version; every request runs by itself';
 
 /** Flags of TensorFlow Serving that are read and checked, with the reason why they change nothing here. */
 export const ACCEPTED = {
-  enable_batching: flag('Accepted', false, 'run requests in batches', { later: BATCHING }),
-  batching_parameters_file: text('Accepted', '', 'BatchingParameters in text format', {
-    later: BATCHING,
-  }),
-  enable_per_model_batching_parameters: flag(
-    'Accepted',
-    false,
-    'read batching_params.pbtxt of each version',
-    { later: BATCHING },
-  ),
   use_alts_credentials: flag('Accepted', false, 'ALTS on the gRPC port', {
     noEffect:
       'ALTS works between machines of Google Cloud only and grpc-js does not speak it; the gRPC port is not encrypted',

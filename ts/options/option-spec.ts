@@ -18,6 +18,7 @@ export type Group =
   | 'Limits'
   | 'Reliability'
   | 'Security'
+  | 'Batching'
   | 'TensorFlow'
   | 'Behaviour'
   | 'Observing'

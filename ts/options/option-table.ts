@@ -1,4 +1,5 @@
 import { ACCEPTED } from './accepted-options.js';
+import { BATCHING } from './batching-options.js';
 import { OBSERVE_OPTIONS } from './observe-options.js';
 import { choice, flag, int, list, type OptionSpec, text } from './option-spec.js';
 import { RECORDS } from './record-options.js';
@@ -202,6 +203,7 @@ export const OPTIONS = {
 
   ...RELIABILITY,
   ...SECURITY_OPTIONS,
+  ...BATCHING,
 
   tensorflow_library: text(
     'TensorFlow',

@@ -142,6 +142,11 @@ function checkTogether(options: Options): void {
   ) {
     fail(`--admin_socket_path is ${adminSocketPath} like another socket: they must differ`);
   }
+  if (options.batchingParametersFile !== '' && !options.enableBatching) {
+    fail(
+      'server_options.batching_parameters_file is set without setting server_options.enable_batching to true.',
+    );
+  }
   if (options.useAltsCredentials && options.sslConfigFile !== '') {
     fail('Either use_alts_credentials must be false or ssl_config_file must be empty.');
   }

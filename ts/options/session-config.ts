@@ -1,4 +1,4 @@
-import type { ConfigProto, Init } from '../codec/messages.js';
+import type { BatchingParameters, ConfigProto, Init } from '../codec/messages.js';
 import { ServingError } from '../errors.js';
 import type { Options } from './options.js';
 
@@ -10,6 +10,10 @@ export interface SessionSettings {
   readonly savedModelTags: readonly string[];
   /** What to tell the operator: settings that another one keeps from counting. */
   readonly warnings: readonly string[];
+  /** The batching that a platform config file asks for. */
+  readonly batching: BatchingParameters | null;
+  /** It asks for `batching_params.pbtxt` of each version. */
+  readonly perModelBatching: boolean;
 }
 
 /** `RewriterConfig.Toggle.ON`. */
@@ -31,7 +35,9 @@ const ADAPTER = 'tensorflow.serving.SavedModelBundleSourceAdapterConfig';
 export async function sessionSettings(options: Options): Promise<SessionSettings> {
   if (options.platformConfigFile !== '') return platformSettings(options);
   const { savedModelTags } = options;
-  return { configProto: await sessionConfig(options), savedModelTags, warnings: [] };
+  const configProto = await sessionConfig(options);
+  const batching = { batching: null, perModelBatching: false };
+  return { configProto, savedModelTags, warnings: [], ...batching };
 }
 
 /** The session options as a serialized `tensorflow.ConfigProto`, without a look at the platform config file; null is the defaults. */
@@ -99,12 +105,14 @@ async function platformSettings(options: Options): Promise<SessionSettings> {
   if (flagConfig(options) !== null || options.tensorflowSessionConfigFile !== '') {
     warnings.push('--platform_config_file is set: the flags of TensorFlow sessions have no effect');
   }
-  if (legacyConfig?.batchingParameters) {
-    warnings.push(`${file}: batching_parameters: use --enable_batching`);
+  if (options.enableBatching) {
+    warnings.push('--platform_config_file is set: the flags of batching have no effect');
   }
   return {
     configProto: configProto.length === 0 ? null : configProto,
     savedModelTags: savedModelTags.length === 0 ? ['serve'] : savedModelTags,
     warnings,
+    batching: legacyConfig?.batchingParameters ?? null,
+    perModelBatching: legacyConfig?.enablePerModelBatchingParams ?? false,
   };
 }

@@ -1,6 +1,7 @@
 //! The memory that tells, after this process has died, what it was running. See `ts/native/flight.ts`.
 
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 
 use napi::bindgen_prelude::BigInt;
 use napi_derive::napi;
@@ -33,7 +34,7 @@ pub fn open_flight(fd: i32, keys: Vec<BigInt>, watched: Vec<BigInt>) -> Result<(
     let watched = watched.iter().map(|it| it.get_u64().1);
     ENGINE
         .flight
-        .set(Recorder::new(slots, keys, watched))
+        .set(Arc::new(Recorder::new(slots, keys, watched)))
         .map_err(|_| throw(Error::new(Code::FailedPrecondition, "opened already")))
 }
 

@@ -3,12 +3,14 @@
 //! Everything that outlives a call goes through an [`outbox::Outbox`]: native threads leave their results there and wake the
 //! event loop, which fetches them; no native thread ever holds a JavaScript value.
 
+mod batch;
 mod catalog;
 mod codec;
 mod error;
 mod event_loop;
 mod flight;
 mod gpu;
+mod job;
 mod listener;
 mod metrics;
 mod model;

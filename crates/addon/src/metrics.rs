@@ -78,8 +78,16 @@ pub struct ModelCountersInfo {
     pub examples: HistogramInfo,
     /// Requests run on the event loop.
     pub inline_runs: f64,
-    /// Requests run on the pool.
+    /// Requests run on the pool, or in batches.
     pub pooled_runs: f64,
+    /// Batches that ran.
+    pub batch_runs: f64,
+    /// Rows of requests in them.
+    pub batch_rows: f64,
+    /// Rows they had room for.
+    pub batch_room: f64,
+    /// Requests that wait in batching queues.
+    pub batch_waiting: f64,
     /// Requests that have their version and no answer yet.
     pub in_flight: f64,
 }
@@ -149,6 +157,10 @@ pub fn model_counters() -> Vec<ModelCountersInfo> {
                 examples: histogram((examples, sum as f64)),
                 inline_runs: counters.inline_runs.load(Ordering::Relaxed) as f64,
                 pooled_runs: counters.pooled_runs.load(Ordering::Relaxed) as f64,
+                batch_runs: counters.batching.runs.load(Ordering::Relaxed) as f64,
+                batch_rows: counters.batching.rows.load(Ordering::Relaxed) as f64,
+                batch_room: counters.batching.room.load(Ordering::Relaxed) as f64,
+                batch_waiting: counters.batching.waiting.load(Ordering::Relaxed) as f64,
                 in_flight: counters.in_flight() as f64,
             }
         })

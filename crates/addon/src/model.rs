@@ -12,13 +12,15 @@ use servable_codec::{Code, Error};
 use servable_engine::counters::loads;
 use servable_engine::lease::Gone;
 use servable_engine::runner::{EndpointSource, Runner};
+use servable_engine::schedule::batch::Unbatched;
 use servable_engine::servable::{Servable, Signature};
 use servable_engine::shape_check::InputShapeCheck;
 use servable_engine::tensorflow::{self, TensorFlowModel};
 use servable_tensorflow::LoadOptions;
 
+use crate::batch::{NativeBatchingParameters, UnbatchedInfo};
 use crate::error::{Result, refused, throw};
-use crate::process::LoadThreads;
+use crate::process::{ENGINE, LoadThreads};
 use crate::runtime::library;
 
 /// What to load and how. See `ts/native/model.ts`.
@@ -34,6 +36,8 @@ pub struct NativeLoadOptions {
     pub input_shape_check: String,
     /// Ops that are allowed although they reach beyond the model; `null` does not look.
     pub allowed_ops: Option<Vec<String>>,
+    /// How its requests are batched; `null`: they are not.
+    pub batching: Option<NativeBatchingParameters>,
 }
 
 /// What a model says about itself.
@@ -51,6 +55,8 @@ pub struct ModelDescription {
     pub bytes: f64,
     /// Sorted by name.
     pub signatures: Vec<SignatureInfo>,
+    /// Signatures that could not be batched.
+    pub unbatched: Vec<UnbatchedInfo>,
 }
 
 /// One signature.
@@ -93,6 +99,7 @@ pub struct NativeModel {
     threads: LoadThreads,
     servable: Mutex<Option<Arc<Loaded>>>,
     gone: Gone,
+    unbatched: Vec<Unbatched>,
 }
 
 /// Once the first model is loaded, what only the opening of libtensorflow needed is given back: some 200 MB.
@@ -137,6 +144,10 @@ pub fn load(
     loads::record(&options.export_dir, begun.elapsed(), model.is_ok());
     let model = model?;
     let servable = Servable::new(model, check);
+    let unbatched = match &options.batching {
+        None => Vec::new(),
+        Some(batching) => ENGINE.batcher.attach(&servable, batching.check()?)?,
+    };
     FIRST_LOAD.call_once(|| {
         library.release_opening_memory();
     });
@@ -147,6 +158,7 @@ pub fn load(
         threads,
         servable,
         gone,
+        unbatched,
     })
 }
 
@@ -215,6 +227,7 @@ impl NativeModel {
                 .values()
                 .map(|s| signature_info(s))
                 .collect(),
+            unbatched: self.unbatched.iter().map(UnbatchedInfo::from).collect(),
         })
     }
 

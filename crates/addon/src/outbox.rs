@@ -122,11 +122,10 @@ impl Outbox {
         }
     }
 
-    /// Withdraws a job that still waits; false when it has ended.
-    pub fn cancel(&self, ticket: u32) -> bool {
+    /// Withdraws a job that still waits, and tells whether it waited in a batching queue; `None` when it has ended.
+    pub fn cancel(&self, ticket: u32) -> Option<bool> {
         let state = self.state.lock();
-        let job = state.jobs.get(&ticket);
-        job.inspect(|cancel| cancel.cancel()).is_some()
+        state.jobs.get(&ticket).map(Cancel::cancel)
     }
 
     /// Tells by `ticket` when no job of this loop is left.
@@ -149,10 +148,14 @@ impl Outbox {
         let ready = {
             let mut state = self.state.lock();
             state.closed = true;
-            state.jobs.values().for_each(Cancel::cancel);
+            for cancel in state.jobs.values() {
+                cancel.cancel();
+            }
             std::mem::take(&mut state.ready)
         };
         drop(ready);
+        // Batching queues may hold on to pinned memory for as long as a batch waits for company.
+        process::ENGINE.batcher.sweep();
         drop(self.wake.lock().take());
         let mut state = self.state.lock();
         while state.pins > 0 || state.running > 0 {

@@ -1,7 +1,7 @@
 //! The inference requests of one event loop. See `ts/native/infer-queue.ts`.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use napi::Env;
 use napi::bindgen_prelude::{BigInt, Buffer, BufferSlice, Float64Array};
@@ -9,14 +9,16 @@ use napi_derive::napi;
 use servable_codec::{Code, Error, JsonLimits, TensorLimits};
 use servable_engine::bodies::Bodies;
 use servable_engine::counters::Stages;
-use servable_engine::schedule::pool::{Job, Verdict};
+use servable_engine::schedule::pool::Job;
 use servable_engine::schedule::tick::Turn;
-use servable_engine::{Answer, Body, Settings};
+use servable_engine::{Answer, Body, Placed, Settings};
 
+use crate::batch;
 use crate::error::{Result, refused, throw};
 use crate::event_loop::NativeLoop;
+use crate::job::{self, deadline_in};
 use crate::metrics::stage_numbers;
-use crate::outbox::{Outbox, Outcome, Reply};
+use crate::outbox::{Outbox, Reply};
 use crate::outputs::reply_buffer;
 use crate::pin::{Pin, Pinned};
 use crate::process::{ENGINE, submit};
@@ -30,6 +32,8 @@ const QUEUED: i32 = -1;
 const REPLY_IN_HAND: i32 = -2;
 /// Less the code's number.
 const FAILED: i32 = -3;
+/// As queued; a thread is woken by `flush`.
+const BATCHED: i32 = -101;
 /// The turn is over: ask again in the next one.
 const LATER: i32 = -100;
 
@@ -154,7 +158,8 @@ impl NativeQueue {
     ///
     /// Returns the length of the reply, which begins in the arena where the last one ended; -1 when the pool has the request
     /// (its end comes through the loop as `ticket`); -2 when `takeReply` has the reply; -3 less the code's number when
-    /// `takeError` has the text; -100 when the turn's budget is used up: ask again in the next turn. `remaining_ms` is the time to the deadline, 0 for none.
+    /// `takeError` has the text; -100 when the turn's budget is used up: ask again in the next turn; -101 as -1, when the request waits in
+    /// a batching queue for `flush`. `remaining_ms` is the time to the deadline, 0 for none.
     #[napi(catch_unwind)]
     pub fn infer(
         &mut self,
@@ -179,18 +184,28 @@ impl NativeQueue {
             }
             self.reply.clear();
             let call = target.call(&self.settings, self.queued());
-            let answer = ENGINE.answer_inline(&call, bytes, &mut self.turn, &mut self.reply);
-            if let Some(Answer {
-                version,
-                result,
-                stages,
-            }) = answer
-            {
-                self.set_stages(&stages);
-                return match result {
-                    Ok(()) => self.hand_over(version.unwrap_or(0)),
-                    Err(error) => self.fail(version.unwrap_or(0), error),
-                };
+            match ENGINE.answer_inline(&call, bytes, &mut self.turn, &mut self.reply) {
+                Placed::Answered(Answer {
+                    version,
+                    result,
+                    stages,
+                }) => {
+                    self.set_stages(&stages);
+                    return match result {
+                        Ok(()) => self.hand_over(version.unwrap_or(0)),
+                        Err(error) => self.fail(version.unwrap_or(0), error),
+                    };
+                }
+                Placed::Batch(request) => {
+                    self.set_stages(&Stages::default());
+                    let reply = Reply::new(&self.outbox, ticket);
+                    let deadline = deadline_in(remaining_ms);
+                    return match batch::submit(*request, reply, deadline, false) {
+                        Ok(()) => BATCHED,
+                        Err((version, error)) => self.fail(version, error),
+                    };
+                }
+                Placed::Pool => {}
             }
         }
         let body = if bytes.len() < PIN_BYTES {
@@ -261,46 +276,9 @@ impl NativeQueue {
     }
 
     fn job(&self, target: Arc<Target>, ticket: u32, body: Body, remaining_ms: f64) -> Job {
-        let mut reply = Reply::new(&self.outbox, ticket);
-        let deadline = (remaining_ms > 0.0)
-            .then(|| Duration::try_from_secs_f64(remaining_ms / 1000.0).ok())
-            .flatten()
-            .and_then(|remaining| Instant::now().checked_add(remaining));
-        let cancel = reply.cancel();
-        let answered = cancel.clone();
-        let settings = self.settings;
-        let (waited, queued_at) = (self.queued(), Instant::now());
-        let run = Box::new(move |verdict| match verdict {
-            Verdict::Run if reply.begin_run() => {
-                let mut out = Vec::new();
-                let mut call = target.call(&settings, waited + queued_at.elapsed());
-                call.answered = Some(&answered);
-                let answer = ENGINE.answer(&call, &body, &mut out);
-                // Before the reply: whoever waits for it may count on the body being free.
-                drop(body);
-                let outcome = match answer.result {
-                    Ok(()) => Outcome::Reply(out),
-                    Err(error) => Outcome::Failed(error),
-                };
-                reply.send_timed(answer.version.unwrap_or(0), outcome, answer.stages);
-            }
-            Verdict::Expired => {
-                drop(body);
-                let call = target.call(&settings, Duration::ZERO);
-                ENGINE.refused(&call, Code::DeadlineExceeded);
-                let text = "Timed out waiting for notification";
-                reply.send(0, Outcome::Failed(Error::new(Code::DeadlineExceeded, text)));
-            }
-            Verdict::Run | Verdict::Cancelled | Verdict::Refused => {
-                drop(body);
-                reply.drop_silently();
-            }
-        });
-        Job {
-            deadline,
-            cancel,
-            run,
-        }
+        let reply = Reply::new(&self.outbox, ticket);
+        let times = (self.queued(), deadline_in(remaining_ms));
+        job::on_pool(reply, (target, self.settings), body, times)
     }
 
     /// The reply that `infer` announced with -2.
@@ -321,12 +299,21 @@ impl NativeQueue {
         BigInt::from(self.version)
     }
 
-    /// Withdraws a pooled request: it is not run if it still waits, and its end is dropped. It is counted as answered with `code`.
+    /// Withdraws a pooled request: it is not run if it still waits, and its end is dropped. It is counted as answered with
+    /// `code`, or with `queued_code` if it was taken out of a batching queue, which is then the result.
     #[napi(catch_unwind)]
-    pub fn cancel(&self, ticket: u32, target: u32, code: u32) {
-        if self.outbox.cancel(ticket) {
-            self.refuse(target, code);
-        }
+    pub fn cancel(&self, ticket: u32, target: u32, code: u32, queued_code: u32) -> bool {
+        let Some(queued) = self.outbox.cancel(ticket) else {
+            return false;
+        };
+        self.refuse(target, if queued { queued_code } else { code });
+        queued
+    }
+
+    /// Wakes a thread for the requests of this turn that went into batching queues.
+    #[napi(catch_unwind)]
+    pub fn flush(&self) {
+        ENGINE.batcher.flush();
     }
 
     /// Counts a request that was answered with `code` before it came here.

@@ -182,11 +182,14 @@ impl<R: Runner> Catalog<R> {
         version: i64,
         servable: Arc<Servable<R>>,
     ) -> Result<(), Error> {
-        self.change(name, |model| {
+        let replaced = self.change(name, |model| {
             servable.count_under(&model.counters, version);
-            model.servables.insert(version, servable);
-            Ok(())
-        })
+            Ok(model.servables.insert(version, servable))
+        })?;
+        if let Some(replaced) = replaced {
+            replaced.drain_batches();
+        }
+        Ok(())
     }
 
     /// No new request finds the version; tells when its last lease has ended and its session is closed.
@@ -204,6 +207,7 @@ impl<R: Runner> Catalog<R> {
             model.counters.subjects.leave(version);
             Ok(servable)
         })?;
+        servable.drain_batches();
         Ok(servable.gone().clone())
     }
 
@@ -243,8 +247,11 @@ impl<R: Runner> Catalog<R> {
     pub fn remove(&self, name: &str) {
         let _writing = self.writer.lock();
         let mut models = HashMap::clone(&self.models.load());
-        if models.remove(name).is_some() {
+        if let Some(removed) = models.remove(name) {
             self.models.store(Arc::new(models));
+            for servable in removed.servables.values() {
+                servable.drain_batches();
+            }
         }
     }
 

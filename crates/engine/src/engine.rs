@@ -11,9 +11,11 @@ use crate::body::Body;
 use crate::catalog::{Catalog, Choice};
 use crate::counters::{ModelCounters, SESSION_RUN_NS, Stages};
 use crate::flight::Recorder;
-use crate::infer::{Ask, Method, Models, Stop, Work, prepare};
+use crate::infer::{Ask, Method, Models, Stop, Wanted, Work, prepare};
 use crate::lease::Lease;
 use crate::runner::{RunMode, Runner};
+use crate::schedule::batch::door::{Door, door};
+use crate::schedule::batch::{Batcher, Request};
 use crate::schedule::pool::Cancel;
 use crate::schedule::tick::{Spent, Stopwatch, Turn};
 
@@ -90,12 +92,24 @@ pub struct Answer {
     pub stages: Stages,
 }
 
-/// The catalog and the walk of a request.
+/// What became of a request.
+pub enum Placed<R: Runner> {
+    /// It is answered.
+    Answered(Answer),
+    /// It is prepared, and its signature's requests are batched: give it to [`Batcher::submit`].
+    Batch(Box<Request<R>>),
+    /// It is not known to be cheap: answer it on the pool.
+    Pool,
+}
+
+/// The catalog, the batcher and the walk of a request.
 pub struct Engine<R: Runner> {
     /// What is loaded.
     pub catalog: Catalog<R>,
     /// Records what runs; only where a supervisor wants to know.
-    pub flight: OnceLock<Recorder>,
+    pub flight: OnceLock<Arc<Recorder>>,
+    /// Where requests wait that run together.
+    pub batcher: Batcher<R>,
 }
 
 impl<R: Runner> Default for Engine<R> {
@@ -103,25 +117,26 @@ impl<R: Runner> Default for Engine<R> {
         Self {
             catalog: Catalog::default(),
             flight: OnceLock::new(),
+            batcher: Batcher::default(),
         }
     }
 }
 
 impl<R: Runner> Engine<R> {
-    /// Answers on the calling thread if the request is known to be cheap; `None` sends it to the pool. The time it takes is
-    /// booked to `turn`. The reply is appended to `out`.
+    /// Answers on the calling thread if the request is known to be cheap, and prepares it there if it is batched. The time that
+    /// takes is booked to `turn`. The reply is appended to `out`.
     pub fn answer_inline(
         &self,
         call: &Call<'_>,
         body: &[u8],
         turn: &mut Turn,
         out: &mut Vec<u8>,
-    ) -> Option<Answer> {
+    ) -> Placed<R> {
         if matches!(
             call.method,
             Method::GrpcMultiInference | Method::GrpcSessionRun
         ) {
-            return None;
+            return Placed::Pool;
         }
         let is_rest = matches!(
             call.method,
@@ -132,7 +147,7 @@ impl<R: Runner> Engine<R> {
             && let Ok(lease) = self.catalog.find(call.name, call.choice)
             && !lease.servable.may_inline(body.len())
         {
-            return None;
+            return Placed::Pool;
         }
         let start = turn.measure();
         let is_on = turn.is_on();
@@ -143,7 +158,7 @@ impl<R: Runner> Engine<R> {
                 call,
                 models,
                 owner: None,
-                gate: &mut |signature| is_on && signature.cost.inline(body.len()).is_some(),
+                gate: &mut |signature| is_on && signature.may_inline(body.len()),
                 lease: &mut lease,
                 blamed: &mut blamed,
             },
@@ -151,8 +166,16 @@ impl<R: Runner> Engine<R> {
         );
         let work = match work {
             Ok(work) => Ok(work),
-            Err(Stop::Pool) => return None,
+            Err(Stop::Pool) => return Placed::Pool,
             Err(Stop::Failed(error)) => Err(error),
+        };
+        let work = match door(work, call, (body, self.flight.get()), (start, true)) {
+            Door::Run(work) => work,
+            Door::Batch(request) => {
+                turn.spend(start.spent());
+                return Placed::Batch(request);
+            }
+            Door::Pool => return Placed::Pool,
         };
         if let Some(lease) = &lease {
             lease.counters.inline_runs.fetch_add(1, Ordering::Relaxed);
@@ -165,13 +188,23 @@ impl<R: Runner> Engine<R> {
             out,
         );
         turn.spend(spent);
-        Some(answer)
+        Placed::Answered(answer)
     }
 
-    /// Answers on the calling thread, however long it takes. The reply is appended to `out`.
-    pub fn answer(&self, call: &Call<'_>, body: &Body, out: &mut Vec<u8>) -> Answer {
+    /// Answers on the calling thread, however long it takes, unless the request is batched. The reply is appended to `out`.
+    pub fn answer(&self, call: &Call<'_>, body: &Body, out: &mut Vec<u8>) -> Placed<R> {
+        let start = Stopwatch::start(true);
         let models = Models::Catalog(&self.catalog);
-        answer_from(models, call, (body, self.flight.get()), true, out)
+        let (work, lease, blamed) = prepare_here(models, call, body);
+        let flight = self.flight.get();
+        let work = match door(work, call, (body.bytes(), flight), (start, false)) {
+            Door::Run(work) => work,
+            Door::Batch(request) => return Placed::Batch(request),
+            Door::Pool => Err(Error::new(Code::Internal, "the pool has no pool")),
+        };
+        let prepared = (work, lease, blamed);
+        let answer = run_here((models, call), (body, flight), prepared, (start, true), out);
+        Placed::Answered(answer)
     }
 
     /// Counts a request that was answered before it came to the engine, or instead of it.
@@ -182,17 +215,28 @@ impl<R: Runner> Engine<R> {
     }
 }
 
-/// Answers with what `models` has; `learn` if the cost is one that later requests will have.
+/// Answers with what `models` has, never in a batch; `learn` if the cost is one that later requests will have.
 pub(crate) fn answer_from<R: Runner>(
     models: Models<'_, R>,
     call: &Call<'_>,
-    (body, flight): (&Body, Option<&Recorder>),
+    (body, flight): (&Body, Option<&Arc<Recorder>>),
     learn: bool,
     out: &mut Vec<u8>,
 ) -> Answer {
     let start = Stopwatch::start(true);
+    let prepared = prepare_here(models, call, body);
+    run_here(
+        (models, call),
+        (body, flight),
+        prepared,
+        (start, learn),
+        out,
+    )
+}
+
+/// Prepares a request off the event loop, however long it takes.
+fn prepare_here<R: Runner>(models: Models<'_, R>, call: &Call<'_>, body: &Body) -> Prepared<R> {
     let (mut lease, mut blamed) = (None, None);
-    let bytes = body.bytes();
     let work = prepare(
         Ask {
             call,
@@ -202,29 +246,33 @@ pub(crate) fn answer_from<R: Runner>(
             lease: &mut lease,
             blamed: &mut blamed,
         },
-        bytes,
+        body.bytes(),
     );
     let work = work.map_err(|stop| match stop {
         Stop::Failed(error) => error,
         Stop::Pool => Error::new(Code::Internal, "the pool refused its own request"),
     });
+    (work, lease, blamed)
+}
+
+fn run_here<R: Runner>(
+    who: (Models<'_, R>, &Call<'_>),
+    (body, flight): (&Body, Option<&Arc<Recorder>>),
+    (work, lease, blamed): Prepared<R>,
+    (start, learn): (Stopwatch, bool),
+    out: &mut Vec<u8>,
+) -> Answer {
     if let Some(lease) = &lease {
         lease.counters.pooled_runs.fetch_add(1, Ordering::Relaxed);
     }
-    conclude(
-        (models, call),
-        (bytes, flight),
-        (work, lease, blamed),
-        (start, RunMode::Pool, learn),
-        out,
-    )
-    .0
+    let how = (start, RunMode::Pool, learn);
+    conclude(who, (body.bytes(), flight), (work, lease, blamed), how, out).0
 }
 
 /// Runs and prints what was prepared, and counts it.
 fn conclude<R: Runner>(
     (models, call): (Models<'_, R>, &Call<'_>),
-    (body, flight): (&[u8], Option<&Recorder>),
+    (body, flight): (&[u8], Option<&Arc<Recorder>>),
     (work, lease, blamed): Prepared<R>,
     (start, mode, learn): (Stopwatch, RunMode, bool),
     out: &mut Vec<u8>,
@@ -263,7 +311,8 @@ fn conclude<R: Runner>(
             drop(in_flight);
             stages.run = run_start.elapsed();
             SESSION_RUN_NS.fetch_add(stages.run.as_nanos() as u64, Ordering::Relaxed);
-            let result = outputs.and_then(|outputs| work.finish(&outputs, call, out));
+            let result =
+                outputs.and_then(|outputs| work.finish(&outputs, &Wanted::from(call), out));
             // A failed run has its cost too.
             let spent = start.spent();
             measured = Some(spent);

@@ -4,12 +4,14 @@
 //! every machine that is served.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::RwLock;
 
 use crate::catalog::Choice;
 use crate::engine::{BodyForm, Call};
+use crate::infer::Method;
 
 /// Requests that can be recorded at once; more run unrecorded.
 pub const SLOTS: usize = 256;
@@ -39,6 +41,24 @@ pub struct Recorder {
 
 /// A recorded request; its slot is free again when this is dropped.
 pub struct InFlight<'a>(&'a Slot);
+
+/// A request that will run, see [`Recorder::ticket`].
+pub struct Ticket {
+    recorder: Arc<Recorder>,
+    fingerprint: u64,
+    method: Method,
+    name: String,
+    version: i64,
+}
+
+impl Ticket {
+    /// Records the request, which is about to run; `None` when every slot is taken.
+    pub fn begin(&self) -> Option<InFlight<'_>> {
+        let servable = (self.name.as_str(), self.version);
+        self.recorder
+            .record(self.fingerprint, self.method, servable)
+    }
+}
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
@@ -100,7 +120,31 @@ impl Recorder {
         (name, version): (&str, i64),
         body: &[u8],
     ) -> Option<InFlight<'_>> {
-        let fingerprint = self.fingerprint(call, body);
+        self.record(self.fingerprint(call, body), call.method, (name, version))
+    }
+
+    /// What it takes to record a request that runs later, when its body may be gone.
+    pub fn ticket(
+        self: &Arc<Self>,
+        call: &Call<'_>,
+        (name, version): (&str, i64),
+        body: &[u8],
+    ) -> Ticket {
+        Ticket {
+            recorder: Arc::clone(self),
+            fingerprint: self.fingerprint(call, body),
+            method: call.method,
+            name: name.to_owned(),
+            version,
+        }
+    }
+
+    fn record(
+        &self,
+        fingerprint: u64,
+        method: Method,
+        (name, version): (&str, i64),
+    ) -> Option<InFlight<'_>> {
         let start = self.next.fetch_add(1, Ordering::Relaxed);
         let slot = (0..self.slots.len())
             .map(|step| &self.slots[(start.wrapping_add(step)) % self.slots.len()])
@@ -117,7 +161,7 @@ impl Recorder {
             bytes[..part.len()].copy_from_slice(part);
             word.store(u64::from_le_bytes(bytes), Ordering::Relaxed);
         }
-        let head = call.method as u64 | (name.len() as u64) << 8;
+        let head = method as u64 | (name.len() as u64) << 8;
         slot.head.store(head, Ordering::Release);
         Some(InFlight(slot))
     }
@@ -183,7 +227,6 @@ mod tests {
 
     use super::*;
     use crate::engine::Settings;
-    use crate::infer::Method;
     use servable_codec::json::print::NonFinite;
 
     const KEYS: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xd1b5_4a32_d192_ed03];

@@ -22,4 +22,4 @@ pub mod tensorflow;
 pub mod warmup;
 
 pub use body::{Body, BodySlice};
-pub use engine::{Answer, BodyForm, Call, Engine, Settings};
+pub use engine::{Answer, BodyForm, Call, Engine, Placed, Settings};

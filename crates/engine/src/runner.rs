@@ -5,7 +5,7 @@ use servable_codec::{AlignedBuf, DType, Error, ViewData};
 /// A model that can be run.
 pub trait Runner: Send + Sync + 'static {
     /// A tensor in the memory the model runs on. Cheap to drop, on any thread.
-    type Tensor: RunnerTensor;
+    type Tensor: RunnerTensor + Send + Sync + 'static;
     /// Feeds and fetches resolved to the graph's nodes.
     type Plan: Send + Sync + 'static;
 
@@ -74,8 +74,8 @@ pub trait Runner: Send + Sync + 'static {
     ) -> Result<Vec<Self::Tensor>, Error>;
 }
 
-/// A tensor as a runner makes and returns it.
-pub trait RunnerTensor: Send + Sync + 'static {
+/// What can be read like a tensor: one that a runner has made, or one request's rows of it.
+pub trait RunnerTensor {
     /// Element type.
     fn dtype(&self) -> DType;
     /// Dimensions.

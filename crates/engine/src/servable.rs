@@ -11,6 +11,7 @@ use crate::counters::{ModelCounters, Subject};
 use crate::infer::Method;
 use crate::lease::{Gone, reap};
 use crate::runner::{EndpointSource, Runner, SignatureSource};
+use crate::schedule::batch::Route;
 use crate::schedule::tick::Cost;
 use crate::shape_check::InputShapeCheck;
 
@@ -51,6 +52,8 @@ pub struct Signature<R: Runner> {
     pub cost: Cost,
     /// Where its requests are counted; set once it is published, so that warm-ups are not.
     pub subject: OnceLock<Arc<Subject>>,
+    /// The way into its batching queue, where it is batched. Set before the model is published.
+    pub route: OnceLock<Arc<Route<R>>>,
 }
 
 impl<R: Runner> Servable<R> {
@@ -111,11 +114,19 @@ impl<R: Runner> Servable<R> {
         self.signatures.get(effective(name))
     }
 
-    /// True if any signature may run inline with a body of this size: only then decoding on the event loop can pay off.
+    /// True if any signature may run inline with a body of this size or is batched: only then decoding on the event loop can
+    /// pay off.
     pub fn may_inline(&self, body_bytes: usize) -> bool {
         self.signatures
             .values()
-            .any(|signature| signature.cost.inline(body_bytes).is_some())
+            .any(|signature| signature.may_inline(body_bytes))
+    }
+
+    /// No request gets here any more: what is queued waits no longer for company.
+    pub(crate) fn drain_batches(&self) {
+        for route in self.signatures.values().filter_map(|it| it.route.get()) {
+            route.drain();
+        }
     }
 
     /// Tells when the session is closed.
@@ -214,6 +225,7 @@ impl<R: Runner> Signature<R> {
             smallest_rank,
             cost,
             subject: OnceLock::new(),
+            route: OnceLock::new(),
         }
     }
 
@@ -223,6 +235,11 @@ impl<R: Runner> Signature<R> {
     /// Why the signature cannot be called.
     pub fn plan(&self) -> Result<&Arc<R::Plan>, Error> {
         self.plan.as_ref().map_err(Clone::clone)
+    }
+
+    /// Whether a request with a body of this size is decoded by the event loop: it is cheap, or another thread runs it then.
+    pub fn may_inline(&self, body_bytes: usize) -> bool {
+        self.route.get().is_some() || self.cost.inline(body_bytes).is_some()
     }
 
     /// True if any input has a default.

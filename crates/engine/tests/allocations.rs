@@ -9,7 +9,7 @@ use std::time::Duration;
 use servable_engine::infer::Method;
 use servable_engine::schedule::tick::Turn;
 use servable_engine::{Engine, Settings};
-use support::{Fake, call, predict_request};
+use support::{Fake, answered, call, predict_request};
 
 /// Allocations of one inline request once its signature is known to be cheap.
 fn allocations(method: Method, name: &str, body: &[u8], times: u32) -> u64 {
@@ -25,16 +25,13 @@ fn allocations(method: Method, name: &str, body: &[u8], times: u32) -> u64 {
     let body_on_pool = servable_engine::Body::new(body.to_vec());
     for _ in 0..50 {
         out.clear();
-        engine
-            .answer(&call, &body_on_pool, &mut out)
-            .result
-            .unwrap();
+        answered(engine.answer(&call, &body_on_pool, &mut out));
     }
     let mut once = || {
         out.clear();
         turn.begin();
-        let answer = engine.answer_inline(&call, body, &mut turn, &mut out);
-        answer.expect("known to be cheap").result.unwrap();
+        // Known to be cheap.
+        answered(engine.answer_inline(&call, body, &mut turn, &mut out));
     };
     once();
     let counted = allocation_counter::measure(|| (0..100 * times).for_each(|_| once()));

@@ -15,7 +15,9 @@ use servable_engine::infer::Method;
 use servable_engine::schedule::pool::Cancel;
 use servable_engine::schedule::tick::Turn;
 use servable_engine::{Body, Engine, Settings};
-use support::{CLASSIFY, Fake, ask, call, endpoint, inline, predict_request, rest, signature};
+use support::{
+    CLASSIFY, Fake, answered, ask, call, endpoint, inline, predict_request, rest, signature,
+};
 
 fn engine(fake: Fake) -> Engine<Fake> {
     let engine = Engine::default();
@@ -293,7 +295,7 @@ fn a_large_aligned_tensor_content_is_read_where_it_lies() {
     let watch = Arc::clone(&fake.watch);
     let lender = engine(fake);
     let call = call(Method::GrpcPredict, "", &settings);
-    lender.answer(&call, &body, &mut Vec::new()).result.unwrap();
+    answered(lender.answer(&call, &body, &mut Vec::new()));
     assert!(
         range.contains(&watch.feed.load(Ordering::SeqCst)),
         "borrowed"
@@ -305,7 +307,7 @@ fn a_large_aligned_tensor_content_is_read_where_it_lies() {
     };
     let watch = Arc::clone(&fake.watch);
     let keeper = engine(fake);
-    keeper.answer(&call, &body, &mut Vec::new()).result.unwrap();
+    answered(keeper.answer(&call, &body, &mut Vec::new()));
     assert!(
         !range.contains(&watch.feed.load(Ordering::SeqCst)),
         "copied where it may be kept"

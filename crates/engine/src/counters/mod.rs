@@ -5,6 +5,7 @@ pub mod loads;
 pub mod named;
 mod subject;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ pub use buckets::{
 pub use subject::{MAX_SIGNATURES, OTHER, Protocol, ProtocolCounters, Stages, Subject, Subjects};
 
 use crate::infer::Method;
+use crate::schedule::batch::counters::ModelBatching;
 
 /// Number of canonical codes, OK included.
 pub const CODES: usize = 17;
@@ -57,8 +59,10 @@ pub struct ModelCounters {
     pub examples: ExampleCounts,
     /// Requests run on the thread that received them.
     pub inline_runs: AtomicU64,
-    /// Requests run on the pool.
+    /// Requests run on the pool, or in batches.
     pub pooled_runs: AtomicU64,
+    /// Batches.
+    pub batching: ModelBatching,
     in_flight: AtomicI64,
 }
 
@@ -72,6 +76,7 @@ impl ModelCounters {
             examples: ExampleCounts::default(),
             inline_runs: AtomicU64::new(0),
             pooled_runs: AtomicU64::new(0),
+            batching: ModelBatching::default(),
             in_flight: AtomicI64::new(0),
         }
     }
@@ -113,6 +118,12 @@ impl ModelCounters {
         InFlight(&self.in_flight)
     }
 
+    /// As [`enter`](Self::enter), for a request that other threads answer.
+    pub fn enter_for_long(self: &Arc<Self>) -> Entered {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        Entered(Arc::clone(self))
+    }
+
     /// Requests that have their version and are being answered.
     pub fn in_flight(&self) -> i64 {
         self.in_flight.load(Ordering::Relaxed)
@@ -121,6 +132,15 @@ impl ModelCounters {
 
 /// Counts a request as in flight.
 pub struct InFlight<'a>(&'a AtomicI64);
+
+/// As [`InFlight`], with a life of its own.
+pub struct Entered(Arc<ModelCounters>);
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {

@@ -12,6 +12,7 @@ mod predict_raw;
 mod predict_rest;
 pub mod recorded;
 mod session_run;
+mod wanted;
 
 use std::sync::Arc;
 
@@ -28,6 +29,7 @@ use crate::runner::{RunMode, Runner, RunnerTensor};
 use crate::schedule::tick::Spent;
 use crate::servable::Signature;
 use examples::Columns;
+pub use wanted::Wanted;
 
 /// What a request asks for, and in which protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -173,11 +175,11 @@ impl<R: Runner> Ask<'_, R> {
 
 /// A request that only needs to be run.
 pub struct Work<R: Runner> {
-    lease: Lease<R>,
+    pub(crate) lease: Lease<R>,
     /// The signature the cost is booked to, where it is one.
-    signature: Option<Arc<Signature<R>>>,
+    pub(crate) signature: Option<Arc<Signature<R>>>,
     plan: Arc<R::Plan>,
-    feeds: Vec<R::Tensor>,
+    pub(crate) feeds: Vec<R::Tensor>,
     finish: Finish<R>,
 }
 
@@ -238,22 +240,22 @@ impl<R: Runner> Work<R> {
     ///
     /// # Errors
     /// Outputs that the method cannot print, with TensorFlow Serving's texts.
-    pub fn finish(
+    pub fn finish<T: RunnerTensor>(
         &self,
-        outputs: &[R::Tensor],
-        call: &Call<'_>,
+        outputs: &[T],
+        wanted: &Wanted,
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
         let version = self.lease.version;
         match &self.finish {
             Finish::RestPredict { format } => {
-                predict_rest::finish(self.signature()?, *format, outputs, call.nonfinite, out)
+                predict_rest::finish(self.signature()?, *format, outputs, wanted.nonfinite, out)
             }
-            Finish::RestRaw => predict_raw::finish(self.signature()?, outputs, call, out),
+            Finish::RestRaw => predict_raw::finish(self.signature()?, outputs, wanted, out),
             Finish::GrpcPredict { model, filter } => {
                 let signature = self.signature()?;
                 let spec = echo(model, version, &signature.spec.name);
-                let as_content = call.settings.as_tensor_content;
+                let as_content = wanted.as_tensor_content;
                 predict_grpc::finish(
                     signature,
                     filter.as_deref(),
@@ -273,7 +275,7 @@ impl<R: Runner> Work<R> {
                     columns,
                     *batch,
                     outputs,
-                    (spec.as_ref(), call.nonfinite),
+                    (spec.as_ref(), wanted.nonfinite),
                     out,
                 )
             }
@@ -288,7 +290,7 @@ impl<R: Runner> Work<R> {
                     .map(String::as_str)
                     .zip(outputs.iter().map(view))
                     .collect();
-                let as_content = call.settings.as_tensor_content;
+                let as_content = wanted.as_tensor_content;
                 servable_codec::proto::session_run::encode(&spec, &named, as_content, out)
             }
         }
@@ -322,6 +324,14 @@ impl<R: Runner> Work<R> {
     pub(crate) fn examples(&self) -> Option<usize> {
         match &self.finish {
             Finish::Multi(tasks) => Some(tasks.examples()),
+            _ => None,
+        }
+    }
+
+    /// Indices of the signature's outputs that are fetched; `None`: all.
+    pub(crate) fn filter(&self) -> Option<&[usize]> {
+        match &self.finish {
+            Finish::GrpcPredict { filter, .. } => filter.as_deref(),
             _ => None,
         }
     }

@@ -9,7 +9,7 @@ use super::examples::{
     Columns, check_classify, check_regress, classifications, example_tensor, regressions,
 };
 use super::{Ask, Finish, Stop, Work, echo};
-use crate::runner::Runner;
+use crate::runner::{Runner, RunnerTensor};
 use crate::servable::{CLASSIFY, REGRESS, Servable, Signature, effective};
 
 /// The tasks of one request, their columns counted among all that is fetched.
@@ -126,10 +126,10 @@ impl<R: Runner> Tasks<R> {
         self.batch
     }
 
-    pub fn finish(
+    pub fn finish<T: RunnerTensor>(
         &self,
         version: i64,
-        outputs: &[R::Tensor],
+        outputs: &[T],
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
         let mut results = Vec::with_capacity(self.tasks.len());

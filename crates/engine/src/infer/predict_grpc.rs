@@ -10,7 +10,7 @@ use servable_codec::{Code, DecodedTensor, Error};
 use super::feed::feed;
 use super::{Ask, Finish, Method, Stop, Work, joined, view};
 use crate::lease::Lease;
-use crate::runner::Runner;
+use crate::runner::{Runner, RunnerTensor};
 use crate::servable::{Signature, effective};
 
 pub(super) fn prepare<R: Runner>(ask: &mut Ask<'_, R>, body: &[u8]) -> Result<Work<R>, Stop> {
@@ -197,10 +197,10 @@ fn filter<R: Runner>(
     Ok(Some(wanted))
 }
 
-pub(super) fn finish<R: Runner>(
+pub(super) fn finish<R: Runner, T: RunnerTensor>(
     signature: &Signature<R>,
     filter: Option<&[usize]>,
-    outputs: &[R::Tensor],
+    outputs: &[T],
     (spec, as_content): (&ModelSpec<'_>, bool),
     out: &mut Vec<u8>,
 ) -> Result<(), Error> {

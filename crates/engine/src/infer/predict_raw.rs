@@ -9,9 +9,9 @@ use servable_codec::raw::{csv, image, npy};
 use servable_codec::{DecodedTensor, Error, SignatureSpec, TensorView};
 
 use super::feed::feed;
-use super::{Ask, Finish, Stop, Work, predict_rest, view};
+use super::{Ask, Finish, Stop, Wanted, Work, predict_rest, view};
 use crate::engine::{BodyForm, Call};
-use crate::runner::Runner;
+use crate::runner::{Runner, RunnerTensor};
 use crate::servable::Signature;
 
 pub(super) fn prepare<R: Runner>(ask: &mut Ask<'_, R>, body: &[u8]) -> Result<Work<R>, Stop> {
@@ -58,10 +58,10 @@ pub(super) fn decode<'b>(
 }
 
 /// Prints the answer to a body that is neither rows nor columns: as rows where every output has one a row, else as columns.
-pub(super) fn finish<R: Runner>(
+pub(super) fn finish<R: Runner, T: RunnerTensor>(
     signature: &Signature<R>,
-    outputs: &[R::Tensor],
-    call: &Call<'_>,
+    outputs: &[T],
+    wanted: &Wanted,
     out: &mut Vec<u8>,
 ) -> Result<(), Error> {
     let names = signature
@@ -70,7 +70,7 @@ pub(super) fn finish<R: Runner>(
         .iter()
         .map(|info| info.alias.as_str());
     let named: Vec<(&str, TensorView<'_>)> = names.zip(outputs.iter().map(view)).collect();
-    if call.npy_reply {
+    if wanted.npy_reply {
         return match named.as_slice() {
             [(name, tensor)] => npy::encode(name, tensor, out),
             several => Err(Error::invalid(format!(
@@ -84,5 +84,5 @@ pub(super) fn finish<R: Runner>(
     let first = named.first().and_then(|(_, tensor)| batch(tensor));
     let is_rows = first.is_some() && named.iter().all(|(_, tensor)| batch(tensor) == first);
     let format = if is_rows { Format::Row } else { Format::Column };
-    print::predict(format, &named, call.nonfinite, out)
+    print::predict(format, &named, wanted.nonfinite, out)
 }

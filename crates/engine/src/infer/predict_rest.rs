@@ -10,7 +10,7 @@ use servable_codec::json::print::{self, NonFinite};
 use super::feed::feed;
 use super::{Ask, Finish, Stop, Work, view};
 use crate::lease::Lease;
-use crate::runner::Runner;
+use crate::runner::{Runner, RunnerTensor};
 use crate::servable::{Servable, Signature, effective};
 
 pub(super) fn prepare<R: Runner>(ask: &mut Ask<'_, R>, body: &[u8]) -> Result<Work<R>, Stop> {
@@ -79,10 +79,10 @@ pub(super) fn resolve<'s, R: Runner>(
     Ok(signature)
 }
 
-pub(super) fn finish<R: Runner>(
+pub(super) fn finish<R: Runner, T: RunnerTensor>(
     signature: &Signature<R>,
     format: Format,
-    outputs: &[R::Tensor],
+    outputs: &[T],
     nonfinite: NonFinite,
     out: &mut Vec<u8>,
 ) -> Result<(), Error> {

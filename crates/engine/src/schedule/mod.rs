@@ -3,5 +3,6 @@
 //! Every request is prepared (decoded into feeds), run, and finished (printed) as three steps, so that whatever decides
 //! who runs it sees only feeds and outputs: see [`crate::infer::Work`].
 
+pub mod batch;
 pub mod pool;
 pub mod tick;

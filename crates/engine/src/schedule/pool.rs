@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,17 +24,31 @@ pub enum Verdict {
 
 /// Withdraws a waiting job.
 #[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel(Arc<AtomicU8>);
+
+const CANCELLED: u8 = 1;
+const BATCHED: u8 = 2;
+const BEGUN: u8 = 4;
 
 impl Cancel {
-    /// Skips the job unless it already runs.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    /// Skips the job unless it already runs. True if it was taken out of a batching queue.
+    pub fn cancel(&self) -> bool {
+        self.0.fetch_or(CANCELLED, Ordering::Relaxed) & (BATCHED | BEGUN) == BATCHED
+    }
+
+    /// The job waits in a batching queue from now on.
+    pub(crate) fn enter_queue(&self) {
+        self.0.fetch_or(BATCHED, Ordering::Relaxed);
+    }
+
+    /// The job leaves the batching queue to be run. False once cancelled.
+    pub(crate) fn begin(&self) -> bool {
+        self.0.fetch_or(BEGUN, Ordering::Relaxed) & CANCELLED == 0
     }
 
     /// True once cancelled.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.load(Ordering::Relaxed) & CANCELLED != 0
     }
 }
 

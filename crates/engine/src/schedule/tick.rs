@@ -44,6 +44,15 @@ pub struct Spent {
 }
 
 impl Spent {
+    /// The cost of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            wall: self.wall + other.wall,
+            cpu: self.cpu.zip(other.cpu).map(|(cpu, more)| cpu + more),
+        }
+    }
+
     /// The CPU time; where it was not measured, the whole time, which is at least that.
     pub fn at_most(&self) -> Duration {
         self.cpu.unwrap_or(self.wall)

@@ -2,8 +2,8 @@
 
 #![expect(dead_code, reason = "each test file uses a part")]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use servable_codec::json::print::NonFinite;
@@ -15,7 +15,7 @@ use servable_engine::runner::{EndpointSource, RunMode, Runner, RunnerTensor, Sig
 use servable_engine::schedule::tick::Turn;
 use servable_engine::servable::Servable;
 use servable_engine::shape_check::InputShapeCheck;
-use servable_engine::{Answer, Body, Call, Engine, Settings};
+use servable_engine::{Answer, Body, Call, Engine, Placed, Settings};
 
 pub const CLASSIFY: &str = "tensorflow/serving/classify";
 pub const PREDICT: &str = "tensorflow/serving/predict";
@@ -28,6 +28,8 @@ pub struct Watch {
     pub dropped: AtomicBool,
     /// The address of the last run's first feed.
     pub feed: AtomicUsize,
+    /// Shape and numbers of the last run's first feed.
+    pub last: Mutex<(Vec<i64>, Vec<f32>)>,
 }
 
 pub struct Fake {
@@ -36,6 +38,12 @@ pub struct Fake {
     pub bias: f32,
     pub delay: Duration,
     pub panic: bool,
+    /// Tell `watch` what runs are fed.
+    pub records: bool,
+    /// A run that is fed this number fails.
+    pub poison: Option<f32>,
+    /// The shape of every output, whatever it should be.
+    pub output_shape: Option<Vec<i64>>,
     pub keeps_feeds: bool,
     pub smallest_rank: Option<usize>,
     pub signatures: Vec<SignatureSource>,
@@ -113,6 +121,9 @@ impl Default for Fake {
             bias: 2.0,
             delay: Duration::ZERO,
             panic: false,
+            records: false,
+            poison: None,
+            output_shape: None,
             keeps_feeds: false,
             smallest_rank: None,
             signatures: vec![signature(
@@ -226,6 +237,19 @@ impl Runner for Fake {
         self.watch
             .feed
             .store(feed.bytes().as_ptr() as usize, Ordering::SeqCst);
+        if let Memory::Own(buffer) = &feed.memory
+            && self.records
+        {
+            let numbers: Vec<f32> = buffer
+                .as_slice()
+                .chunks_exact(4)
+                .map(|bytes| f32::from_ne_bytes(bytes.try_into().unwrap()))
+                .collect();
+            if self.poison.is_some_and(|poison| numbers.contains(&poison)) {
+                return Err(Error::invalid("poison"));
+            }
+            *self.watch.last.lock().unwrap() = (feed.shape.clone(), numbers);
+        }
         let outputs = (0..plan.0).map(|_| {
             let mut buffer = AlignedBuf::new();
             let count = usize::try_from(feed.shape.iter().product::<i64>()).unwrap();
@@ -241,6 +265,14 @@ impl Runner for Fake {
                 buffer.push((x / 2.0 + self.bias).to_ne_bytes());
             }
             let shape = feed.shape.clone();
+            if let Some(shape) = &self.output_shape {
+                let bytes = 4 * shape.iter().product::<i64>();
+                return FakeTensor {
+                    dtype: DType::FLOAT,
+                    shape: shape.clone(),
+                    memory: Memory::Own(AlignedBuf::zeroed(usize::try_from(bytes).unwrap())),
+                };
+            }
             FakeTensor {
                 dtype: DType::FLOAT,
                 shape,
@@ -269,8 +301,15 @@ pub fn call<'a>(method: Method, name: &'a str, settings: &'a Settings) -> Call<'
 /// Runs a body on the calling thread, as a pool thread does.
 pub fn ask(engine: &Engine<Fake>, call: &Call<'_>, body: &[u8]) -> (Answer, Vec<u8>) {
     let mut out = Vec::new();
-    let answer = engine.answer(call, &Body::new(body.to_vec()), &mut out);
-    (answer, out)
+    match engine.answer(call, &Body::new(body.to_vec()), &mut out) {
+        Placed::Answered(answer) => (answer, out),
+        _ => panic!("the request was not answered on this thread"),
+    }
+}
+
+/// A request that was answered on this thread, and not refused.
+pub fn answered(placed: Placed<Fake>) {
+    assert!(matches!(placed, Placed::Answered(answer) if answer.result.is_ok()));
 }
 
 pub fn rest(engine: &Engine<Fake>, body: &str) -> Result<String, Error> {
@@ -286,7 +325,11 @@ pub fn rest(engine: &Engine<Fake>, body: &str) -> Result<String, Error> {
 pub fn inline(engine: &Engine<Fake>, body: &str, turn: &mut Turn) -> Option<Answer> {
     let settings = Settings::default();
     let call = call(Method::RestPredict, "m", &settings);
-    engine.answer_inline(&call, body.as_bytes(), turn, &mut Vec::new())
+    match engine.answer_inline(&call, body.as_bytes(), turn, &mut Vec::new()) {
+        Placed::Answered(answer) => Some(answer),
+        Placed::Pool => None,
+        Placed::Batch(_) => panic!("nothing is batched"),
+    }
 }
 
 /// A PredictRequest with one float tensor per input.
