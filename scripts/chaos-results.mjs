@@ -6,7 +6,7 @@ const sum = (lines, field) => lines.reduce((total, line) => total + (line[field]
 const cell = (value) => (value === undefined || value === 0 ? '' : number(value));
 
 /** The document: totals first, then a table a suite. */
-export function chaosResults(lines, { version, commit, date, passed }) {
+export function chaosResults(lines, { version, commit, date, form, passed }) {
   const machine = `${availableParallelism()} cores (${cpus()[0]?.model ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GiB`;
   const suites = [...new Set(lines.map((line) => line.suite))];
   const totals = [
@@ -19,7 +19,7 @@ export function chaosResults(lines, { version, commit, date, passed }) {
 
 Written by \`npm run test:chaos\`; do not edit. Every line ends with a correct prediction over REST and gRPC.
 
-servable ${version}, commit ${commit}, ${date}, Node ${process.version}, ${machine}. ${passed ? 'All suites passed.' : '**Not all suites passed.**'}
+servable ${version}, commit ${commit}, ${date}, Node ${process.version}, ${machine}; the ${form} form. ${passed ? 'All suites passed.' : '**Not all suites passed.**'}
 
 | | |
 |---|---|

@@ -1,6 +1,6 @@
 // npm run test:chaos: the robustness suite in its long form and the soak; writes what they counted to test/chaos/RESULTS.md.
 //
-// node scripts/chaos.mjs [--soak-minutes=30] [--no-soak] [vitest arguments]
+// node scripts/chaos.mjs [--short] [--soak-minutes=30] [--no-soak] [vitest arguments]
 //
 // `npm test` runs the short form of the same files, and a soak of three minutes. CHAOS_SEED chooses other random inputs.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,12 +10,13 @@ import { capture, ensureRuntime, ROOT, readJson, run } from './lib.mjs';
 
 const REPORT = join(ROOT, 'test', '.cache', 'chaos.jsonl');
 const RESULTS = join(ROOT, 'test', 'chaos', 'RESULTS.md');
-const own = /^--(soak-minutes=.*|no-soak)$/;
+const own = /^--(soak-minutes=.*|no-soak|short)$/;
 const given = process.argv.slice(2);
 const passedOn = given.filter((argument) => !own.test(argument));
 const minutes = Number(
   given.find((argument) => argument.startsWith('--soak-minutes='))?.split('=')[1] ?? 30,
 );
+const form = given.includes('--short') ? 'short' : 'long';
 const tools = (name, ...path) => join(ROOT, 'node_modules', name, ...path);
 
 mkdirSync(join(ROOT, 'test', '.cache'), { recursive: true });
@@ -24,7 +25,7 @@ const library = await ensureRuntime();
 const env = {
   ...process.env,
   SERVABLE_TENSORFLOW_LIBRARY: library,
-  CHAOS: 'long',
+  CHAOS: form,
   CHAOS_REPORT: REPORT,
 };
 const vitest = [
@@ -59,6 +60,7 @@ writeFileSync(
     version: readJson('package.json').version,
     commit: capture('git', ['rev-parse', '--short', 'HEAD']).trim() + (dirty ? ' with changes' : ''),
     date: new Date().toISOString().slice(0, 10),
+    form,
     passed: suites === 0 && soak === 0,
   }),
 );

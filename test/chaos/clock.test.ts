@@ -41,6 +41,8 @@ beforeAll(async () => {
   );
   server = await startServer({
     args: [
+      // A probe of each version that arrives would only take time.
+      '--isolated_load=never',
       `--model_config_file=${writeModelConfig(`model_config_list { ${entries.join('\n')} }`)}`,
     ],
     env: { LD_PRELOAD: shim, CLOCK_OFFSET_FILE: offsetFile },

@@ -45,7 +45,7 @@ it('a disk that is full fails the download it meets, and nothing else', async ()
     models: [WITNESS],
   });
   const status = async (): Promise<string> => (await fetch(`${server.rest}/v1/models/big`)).text();
-  await expect.poll(status, { timeout: 20_000 }).toMatch(/EFBIG|file too large/i);
+  await expect.poll(status, { timeout: 50_000 }).toMatch(/EFBIG|file too large/i);
   await stillAnswers(server);
   expect(await server.stop()).toBe(0);
   const left = readdirSync(cache).filter(

@@ -1,10 +1,13 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { http } from '../../support/http.js';
 import { RpcClient } from '../../support/rpc.js';
 import type { RunningServer } from '../../support/server.js';
 import { WITNESS } from './witness.js';
+
+// Floods and kills take their time on a machine that is busy with other tests too.
+vi.setConfig({ testTimeout: process.env.CHAOS === 'long' ? 1_800_000 : 180_000 });
 
 /** Whether `npm run test:chaos` asked for the long form; `npm test` runs the short one. */
 export const LONG = process.env.CHAOS === 'long';
