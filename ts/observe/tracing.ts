@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import type * as Otel from '@opentelemetry/api';
 import { codeName } from '../errors.js';
 import { packageVersion } from '../version.js';
@@ -52,7 +53,10 @@ export class Tracing {
     };
     const parent = propagation.extract(ROOT_CONTEXT, arrival.header, getter);
     const { name, attributes } = arrival.protocol === 'rest' ? restSpan(arrival) : rpcSpan(arrival);
-    const span = this.#tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, parent);
+    const clock = new SpanClock();
+    const startTime = clock.at(performance.now());
+    const head = { kind: SpanKind.SERVER, attributes, startTime };
+    const span = this.#tracer.startSpan(name, head, parent);
     const context = trace.setSpan(parent, span);
     return {
       traceId: span.spanContext().traceId,
@@ -61,24 +65,28 @@ export class Tracing {
       },
       end: (observation, endedMs) => {
         if (span.isRecording()) {
-          this.#stages(observation, context);
+          this.#stages(observation, context, clock);
           this.#describe(span, observation);
         }
-        span.end(endedMs);
+        span.end(clock.at(endedMs));
       },
     };
   }
 
   /** They follow each other from the request's arrival in the queue. */
-  #stages({ stages }: Observation, context: Otel.Context): void {
+  #stages({ stages }: Observation, context: Otel.Context, clock: SpanClock): void {
     if (stages === null) return;
     let atMs = stages.arrivedMs;
     const { queueUs, decodeUs, runUs, encodeUs } = stages;
     for (const [name, us] of Object.entries({ queueUs, decodeUs, runUs, encodeUs })) {
       if (us === 0) continue;
-      const child = this.#tracer.startSpan(name.slice(0, -2), { startTime: atMs }, context);
+      const child = this.#tracer.startSpan(
+        name.slice(0, -2),
+        { startTime: clock.at(atMs) },
+        context,
+      );
       atMs += us / 1000;
-      child.end(atMs);
+      child.end(clock.at(atMs));
     }
   }
 
@@ -103,6 +111,21 @@ export class Tracing {
     if (number !== 0) span.setAttribute('error.type', isRest ? String(status) : codeName(number));
     if (isError)
       span.setStatus({ code: this.#api.SpanStatusCode.ERROR, message: codeName(number) });
+  }
+}
+
+/**
+ * This thread's clock in Unix time, read once a request. An SDK that is given the time of `performance.now()` reads both clocks for each
+ * span, and a child then begins up to a millisecond away from where it should.
+ */
+class SpanClock {
+  readonly #originMs = Date.now() - performance.now();
+
+  /** @param ms on the clock of `performance.now()` */
+  at(ms: number): Otel.HrTime {
+    const seconds = Math.floor((this.#originMs + ms) / 1000);
+    const nanos = Math.round((this.#originMs - seconds * 1000 + ms) * 1e6);
+    return nanos < 1e9 ? [seconds, nanos] : [seconds + 1, nanos - 1e9];
   }
 }
 
