@@ -307,6 +307,9 @@ impl NativeQueue {
             return false;
         };
         self.refuse(target, if queued { queued_code } else { code });
+        if queued {
+            ENGINE.batcher.cancelled();
+        }
         queued
     }
 

@@ -453,9 +453,12 @@ fn cancelled_requests_are_swept_out_while_their_batch_waits() {
     bench
         .submit_with(0, r#"{"instances":[[2]]}"#, |w| w.cancel = cancel.clone())
         .unwrap();
-    cancel.cancel();
-    bench.engine.batcher.sweep();
+    assert!(cancel.cancel());
+    bench.engine.batcher.cancelled();
     assert!(bench.ends(1)[0].1.is_none());
+    let models = bench.engine.catalog.counters();
+    let (_, model) = models.iter().find(|(name, _)| name == "m").unwrap();
+    assert_eq!(model.batching.waiting.load(Ordering::Relaxed), 0);
 }
 
 #[test]

@@ -203,6 +203,13 @@ impl<T: Waiting> Lanes<T> {
         self.draining = draining;
     }
 
+    /// What waits, in all lanes.
+    pub fn pieces(&self) -> usize {
+        let lanes = self.ring.iter().filter_map(|id| self.lanes.get(id));
+        let batches = lanes.flat_map(|lane| &lane.batches);
+        batches.map(|batch| batch.pieces.len()).sum()
+    }
+
     /// Takes out what nobody waits for any more.
     pub fn sweep(&mut self, now: Instant) -> Vec<Piece<T>> {
         let mut gone = Vec::new();

@@ -113,6 +113,11 @@ impl<R: Runner> Batcher<R> {
         self.shared.drain_all(draining);
     }
 
+    /// Tells that a queued request was cancelled: it gives its place and its memory back before its batch runs.
+    pub fn cancelled(&self) {
+        self.shared.cancelled();
+    }
+
     /// Lets go of queued requests that nobody waits for any more.
     pub fn sweep(&self) {
         self.shared.sweep();

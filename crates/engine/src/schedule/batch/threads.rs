@@ -33,6 +33,8 @@ struct State<R: Runner> {
     leader: Option<Instant>,
     /// A thread is to be woken at the end of the turn.
     call: bool,
+    /// Requests that were cancelled since the last sweep.
+    cancelled: usize,
     closing: bool,
 }
 
@@ -46,6 +48,7 @@ impl<R: Runner> Shared<R> {
                 idle: 0,
                 leader: None,
                 call: false,
+                cancelled: 0,
                 closing: false,
             }),
             wake: Condvar::new(),
@@ -150,6 +153,21 @@ impl<R: Runner> Shared<R> {
     /// Ends what nobody waits for any more.
     pub fn sweep(&self) {
         let gone = self.state.lock().lanes.sweep(Instant::now());
+        leave(gone);
+    }
+
+    /// A queued request was cancelled. It is let go of with others, once they are an eighth of what waits: one look at all
+    /// of it for each would cost a burst of them its square.
+    pub fn cancelled(&self) {
+        let gone = {
+            let mut state = self.state.lock();
+            state.cancelled += 1;
+            if state.cancelled * 8 < state.lanes.pieces() {
+                return;
+            }
+            state.cancelled = 0;
+            state.lanes.sweep(Instant::now())
+        };
         leave(gone);
     }
 
