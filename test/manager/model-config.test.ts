@@ -124,3 +124,33 @@ test('a reload without a list of models is refused', () => {
   );
   expect(reloadedConfigs(parseModelServerConfig('model_config_list { }', 'x'))).toEqual([]);
 });
+
+test('YAML and JSON entries may say how their model is batched', () => {
+  const yaml = (batching: string) => `
+model_config_list:
+  config:
+    - {name: a, base_path: /a, model_platform: tensorflow}
+    - {name: b, base_path: /b, model_platform: tensorflow, batching: ${batching}}
+`;
+  const batchingOf = (text: string) => configsOf(yaml(text), 'm.yaml')[1]?.batching;
+  expect(configsOf(yaml('false'), 'm.yaml')[0]).not.toHaveProperty('batching');
+  expect(batchingOf('false')).toBe(false);
+  expect(batchingOf('{}')).toEqual({});
+  expect(batchingOf('{max_batch_size: 32, allowedBatchSizes: [8, 32], mode: auto}')).toMatchObject({
+    maxBatchSize: 32,
+    allowedBatchSizes: [8, 32],
+    batchTimeoutMicros: null,
+    mode: 'auto',
+  });
+  const refusal = (text: string): string => {
+    try {
+      return String(batchingOf(text));
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  expect(refusal('{max_batch: 3}')).toMatch(/'m\.yaml': line 5, column \d+: .*max_batch/);
+  expect(refusal('{mode: slow}')).toContain('batching.mode: got "slow", wanted fixed or auto');
+  expect(refusal('{num_batch_threads: 3}')).toContain('holds for the whole server');
+  expect(refusal('7')).toContain('wanted false or parameters');
+});

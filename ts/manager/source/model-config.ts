@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import type protobuf from 'protobufjs';
 import protojson from 'protobufjs/ext/protojson.js';
+import type { ModelBatching } from '../../batching.js';
 import {
   type ModelConfig as ConfigMessage,
   type ModelServerConfig,
@@ -15,6 +16,7 @@ import { ServingError } from '../../errors.js';
 import { culprit, jsonValue, type Place, parseYaml } from '../../yaml-text.js';
 import { checkEntries } from '../config-check.js';
 import type { ModelConfig, VersionPolicy } from '../model-config.js';
+import { entryBatching, takeBatching } from './config-batching.js';
 import { message } from './version-directory.js';
 
 /**
@@ -52,6 +54,9 @@ export async function rereadModelConfigFile(path: string): Promise<ModelConfig[]
   return isEmpty ? null : modelConfigs(config);
 }
 
+/** What YAML and JSON files say of batching beside TensorFlow Serving's message, by the position of the entry. */
+const BATCHING = new WeakMap<ModelServerConfig, ReadonlyMap<number, ModelBatching | false>>();
+
 /**
  * Parses the text of a model config file.
  *
@@ -69,8 +74,19 @@ export function parseModelServerConfig(text: string, source: string): ModelServe
   const [problem] = yaml.problems;
   if (problem !== undefined) throw invalid(source, at(problem, problem.message), null);
   const value = jsonValue(yaml.value) ?? {};
+  const batching = new Map<number, ModelBatching | false>();
+  for (const { path, entry, given } of takeBatching(value)) {
+    try {
+      batching.set(entry, entryBatching(given));
+    } catch (error) {
+      throw invalid(source, at(yaml.placeOf(path), message(error).replace(/^\./, '')), error);
+    }
+  }
   const attempt = attemptJson(type.reflection, value);
-  if (attempt.failure === null) return attempt.config;
+  if (attempt.failure === null) {
+    BATCHING.set(attempt.config, batching);
+    return attempt.config;
+  }
   const { message: reason } = attempt.failure;
   const path = culprit(
     value,
@@ -109,7 +125,11 @@ export function modelConfigs(config: ModelServerConfig): ModelConfig[] {
   }
   const entries = config.modelConfigList?.config ?? [];
   checkEntries(entries);
-  return entries.map(modelConfig);
+  const batching = BATCHING.get(config);
+  return entries.map((entry, at) => {
+    const own = batching?.get(at);
+    return { ...modelConfig(entry), ...(own === undefined ? {} : { batching: own }) };
+  });
 }
 
 /**
