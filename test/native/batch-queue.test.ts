@@ -221,10 +221,17 @@ describe('batching', () => {
     const ticket = queue.infer(target, Buffer.from('{"instances": [7]}'), 0, () => {
       throw new Error('answered although it was cancelled');
     });
-    await waiting('half_plus_two', 2);
+    await waiting('half_plus_two', 1);
     queue.cancel(ticket);
-    const last = send('half_plus_two', { instances: [4] });
-    expect(reply(await last)).toEqual({ predictions: [4] });
+    // Both have left their places: three rows are needed to fill the batch.
+    await waiting('half_plus_two', 0);
+    const others = [{ instances: [4] }, { instances: [6, 8] }].map((it) =>
+      send('half_plus_two', it),
+    );
+    expect((await Promise.all(others)).map(reply)).toEqual([
+      { predictions: [4] },
+      { predictions: [5, 6] },
+    ]);
   });
 
   it('answers what is queued when its version is withdrawn', async () => {

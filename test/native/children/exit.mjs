@@ -1,9 +1,9 @@
 // The process ends while runs are under way: by process.exit, or by falling off the end after they are through.
 import { dist, versionDir } from './common.mjs';
 
-const { SavedModel } = await dist('saved-model.js');
+const { SavedModel } = await dist('library/saved-model.js');
 const { tensor } = await dist('tensor.js');
-const { configurePool } = await dist('native/infer-queue.js');
+const { configurePool } = await dist('native/pool.js');
 configurePool({ threads: 8 });
 const model = await SavedModel.load(versionDir('image', 1), {
   runtime: process.env.SERVABLE_TENSORFLOW_LIBRARY,

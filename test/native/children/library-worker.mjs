@@ -15,7 +15,7 @@ if (isMainThread) {
   }
   process.stdout.write('survived');
 } else {
-  const { SavedModel } = await dist('saved-model.js');
+  const { SavedModel } = await dist('library/saved-model.js');
   const { tensor } = await dist('tensor.js');
   const model = await SavedModel.load(versionDir('echo', 1), {
     runtime: process.env.SERVABLE_TENSORFLOW_LIBRARY,

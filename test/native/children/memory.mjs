@@ -1,7 +1,7 @@
 // Many runs, results dropped at once: memory stays flat, and a result outlives model and garbage collection.
 import { dist, versionDir } from './common.mjs';
 
-const { SavedModel } = await dist('saved-model.js');
+const { SavedModel } = await dist('library/saved-model.js');
 const { tensor } = await dist('tensor.js');
 const model = await SavedModel.load(versionDir('echo', 1), {
   runtime: process.env.SERVABLE_TENSORFLOW_LIBRARY,
