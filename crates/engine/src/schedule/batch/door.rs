@@ -64,11 +64,14 @@ pub(crate) fn door<R: Runner>(
     }
 }
 
+/// A queue, and how many rows a request adds to it.
+type Way<R> = (Arc<Route<R>>, usize);
+
 /// The queue of a request and the rows it adds to it; `None` where it has to run by itself.
 ///
 /// # Errors
 /// `InvalidArgument` where its inputs have different numbers of rows.
-fn way<R: Runner>(work: &Work<R>) -> Result<Option<(Arc<Route<R>>, usize)>, Error> {
+fn way<R: Runner>(work: &Work<R>) -> Result<Option<Way<R>>, Error> {
     let Some((signature, route)) = work
         .signature
         .as_ref()
