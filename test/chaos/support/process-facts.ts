@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** What a process holds. */
 export interface ProcessFacts {
@@ -19,6 +19,22 @@ export function processFacts(pid: number | undefined): ProcessFacts {
     threads: field('Threads'),
     handles: readdirSync(`/proc/${pid}/fd`).length,
   };
+}
+
+/** What the descriptors of a process are, by kind or path, such as `socket: 12, /dev/null: 1`. */
+export function descriptorKinds(pid: number | undefined): string {
+  const folder = `/proc/${pid}/fd`;
+  const counts = new Map<string, number>();
+  for (const fd of readdirSync(folder)) {
+    let target = 'closed meanwhile';
+    try {
+      target = readlinkSync(`${folder}/${fd}`).replace(/:\[\d+\]$/, '');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+    counts.set(target, (counts.get(target) ?? 0) + 1);
+  }
+  return [...counts].map(([kind, count]) => `${kind}: ${count}`).join(', ');
 }
 
 /** Bytes as a reader wants them. */
