@@ -1,4 +1,4 @@
-import type { BatchingSettings } from './batching.js';
+import type { BatchingParameters, BatchingSettings } from './batching.js';
 import type { ManagerDeps } from './manager/manager.js';
 import { defaultManagerOptions, type ManagerOptions } from './manager/options.js';
 import { defaultStoreOptions, type StoreOptions } from './manager/store/settings.js';
@@ -59,13 +59,26 @@ export function storeOptions(options: Options): StoreOptions {
 /** The manager's warm-up of models; none where it is off. */
 export function warmUpWith(options: Options): Pick<ManagerDeps, 'warmUp'> {
   if (!options.enableModelWarmup) return {};
-  const how: WarmupOptions = {
+  const how: Omit<WarmupOptions, 'batchSizes'> = {
     iterations: options.numRequestIterationsForWarmup,
     auto: options.autoWarmup,
-    batchSizes: [1],
     checkMethodName: options.enableSignatureMethodNameCheck,
   };
-  return { warmUp: (model) => warmUp(model, how) };
+  return {
+    warmUp: (model, batching) => warmUp(model, { ...how, batchSizes: warmupSizes(batching) }),
+  };
+}
+
+/** A batch of so many rows shows what a larger one would, and takes less memory. */
+const LARGEST_WARMUP_BATCH = 32;
+
+/** The batch sizes a version will be run with: the allowed ones, else one row and a batch. */
+export function warmupSizes(batching: BatchingParameters | null): readonly number[] {
+  if (batching === null) return [1];
+  const { allowedBatchSizes, maxBatchSize } = batching;
+  if (allowedBatchSizes.length > 0) return allowedBatchSizes;
+  const largest = Math.min(maxBatchSize ?? LARGEST_WARMUP_BATCH, LARGEST_WARMUP_BATCH);
+  return largest > 1 ? [1, largest] : [1];
 }
 
 /** The engine's own threads, and how much may wait for them. */

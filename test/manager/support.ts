@@ -234,7 +234,7 @@ export class Bench {
     this.manager = new ModelManager({
       catalog: this.catalog,
       loadModel: this.loader.load,
-      warmUp: (model) => this.warmUp(model),
+      warmUp: (model, batching) => this.warmUp(model, batching),
       clock: this.clock,
       logger: { ...silentLogger, warn },
       requestCounts: () => this.requests,

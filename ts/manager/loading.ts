@@ -54,7 +54,7 @@ export async function openModel(
     }
     if (warmUp !== undefined) {
       try {
-        events.emit('warmed', { name, version, report: await warmUp(model) });
+        events.emit('warmed', { name, version, report: await warmUp(model, batching) });
       } catch (error) {
         await model.close();
         throw error;

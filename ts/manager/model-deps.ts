@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events';
+import type { BatchingParameters } from '../batching.js';
 import type { Catalog } from '../native/catalog.js';
 import type { LoadedModel, LoadOptions } from '../native/model.js';
 import type { WarmupReport } from '../native/warmup.js';
@@ -25,7 +26,10 @@ export interface LoadOrigin {
 export type LoadModel = (options: LoadOptions, origin: LoadOrigin) => Promise<LoadedModel>;
 
 /** Runs a loaded model before requests find it; rejects with a `ServingError`, which fails the load. */
-export type WarmUp = (model: LoadedModel) => Promise<WarmupReport>;
+export type WarmUp = (
+  model: LoadedModel,
+  batching: BatchingParameters | null,
+) => Promise<WarmupReport>;
 
 /** What one model gets from the manager. */
 export interface ModelDeps {
