@@ -1,10 +1,13 @@
-//! How long a servable lives: as long as anybody holds it, and its session is closed on a thread of its own.
+//! How long a servable lives: as long as anybody holds it, and its session is closed on a thread of its own,
+//! which then returns the memory it leaves behind to the kernel.
 
 use std::sync::{Arc, LazyLock};
 use std::thread;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use parking_lot::Mutex;
+use servable_tensorflow::trim_memory;
 
 use crate::counters::ModelCounters;
 use crate::runner::Runner;
@@ -77,14 +80,41 @@ static REAPER: LazyLock<Sender<Waiter>> = LazyLock::new(|| {
     // Where no thread can be had, the receiver is gone and `reap` drops on the caller's thread instead.
     let _ = thread::Builder::new()
         .name("servable-reaper".into())
-        .spawn(move || {
-            for work in receiver {
-                // A model whose destructor panics must not end the thread that closes all others.
-                let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-            }
-        });
+        .spawn(move || close_all(&receiver));
     sender
 });
+
+/// At most one trim of the allocator in so much time, however many models go.
+const TRIM_INTERVAL: Duration = Duration::from_secs(1);
+
+fn close_all(works: &Receiver<Waiter>) {
+    let mut last: Option<Instant> = None;
+    let mut freed = false;
+    loop {
+        let next = if freed {
+            let wait = last.map_or(Duration::ZERO, |last| {
+                TRIM_INTERVAL.saturating_sub(last.elapsed())
+            });
+            works.recv_timeout(wait)
+        } else {
+            works.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        };
+        match next {
+            Ok(work) => {
+                // A model whose destructor panics must not end the thread that closes all others.
+                let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+                freed = true;
+            }
+            // No more models are waiting to be closed, and the last trim was long enough ago.
+            Err(RecvTimeoutError::Timeout) => {
+                trim_memory();
+                last = Some(Instant::now());
+                freed = false;
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
 
 /// Drops `model` on the reaper's thread, then reports it gone.
 pub(crate) fn reap<R: Send + 'static>(model: R, gone: Gone) {

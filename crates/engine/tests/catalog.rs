@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use servable_codec::Code;
 use servable_engine::Engine;
 use servable_engine::catalog::{Catalog, Choice, State, VersionStatus};
+use servable_tensorflow::memory_trims;
 use support::Fake;
 
 const LONG: Duration = Duration::from_secs(20);
@@ -122,6 +123,25 @@ fn lease_keeps_a_version_loaded_until_disposed() {
     let (sender, receiver) = mpsc::channel();
     gone.on_gone(move || sender.send(()).unwrap());
     receiver.recv_timeout(LONG).unwrap();
+}
+
+#[test]
+fn memory_is_given_back_after_unloads_at_most_once_a_second() {
+    let catalog = Catalog::<Fake>::default();
+    let (begin, before) = (Instant::now(), memory_trims());
+    for version in 0..50 {
+        catalog
+            .publish("m", version, Fake::default().servable())
+            .unwrap();
+        catalog.withdraw("m", version).unwrap();
+    }
+    while memory_trims() == before {
+        assert!(begin.elapsed() < LONG, "nothing was given back");
+        thread::sleep(Duration::from_millis(1));
+    }
+    thread::sleep(Duration::from_millis(20));
+    // Other tests unload models too: the bound is the whole process's.
+    assert!(memory_trims() - before <= begin.elapsed().as_secs() + 1);
 }
 
 #[test]

@@ -29,6 +29,7 @@ mod signature;
 mod status;
 mod strings;
 mod tensor;
+mod trim;
 mod version;
 mod wire;
 
@@ -46,4 +47,5 @@ pub use saved_model::{LoadOptions, SERVE_TAG, SavedModel};
 pub use signature::{Endpoint, Signature};
 pub use strings::StringsView;
 pub use tensor::{DT_STRING, Tensor, copies};
+pub use trim::{memory_trims, trim_memory};
 pub use version::Version;
