@@ -11,16 +11,15 @@ import { type BoundSockets, bindSockets } from './listeners/sockets.js';
 import { workerCount } from './listeners/worker-count.js';
 import { createLogger, LevelControl, type Logger } from './logger.js';
 import { systemClock } from './manager/clock.js';
-import { ConfigPoller } from './manager/config-poll.js';
 import { measureEvents } from './manager/event-metrics.js';
 import { firstOutcomes } from './manager/first-outcomes.js';
 import { failedForGood, type LoadSummary, loadError } from './manager/load-summary.js';
 import { ModelManager } from './manager/manager.js';
-import type { ModelConfig } from './manager/model-config.js';
 import type { ManagerOptions } from './manager/options.js';
 import type { Stores } from './manager/store/stores.js';
 import { managerOptions, poolOptions, storeOptions, warmUpWith } from './manager-options.js';
-import { initialModels, type ServerModel } from './models.js';
+import { ModelConfigs } from './model-configs.js';
+import type { ServerModel } from './models.js';
 import { drainBatches } from './native/batching.js';
 import { catalog, type ModelStatus } from './native/catalog.js';
 import { requestCounts } from './native/counters.js';
@@ -118,7 +117,7 @@ interface ModelServerParts {
 class ModelServer implements Server {
   readonly #options: Options;
   readonly #warnings: readonly string[];
-  readonly #given: readonly ServerModel[] | undefined;
+  readonly #configs: ModelConfigs;
   readonly #logger: Logger;
   readonly #level: LevelControl | null;
   readonly #supervised: Supervised | null;
@@ -127,11 +126,8 @@ class ModelServer implements Server {
   #front: Front | null = null;
   #admin: AdminListeners | null = null;
   #security: Security | null = null;
-  #poller: ConfigPoller | null = null;
   #requestLogs: RequestLogs | null = null;
   #metricsPaths: readonly string[] = [];
-  /** Reads the model config file again; null where the models come from elsewhere. */
-  readonly #reread: (() => Promise<readonly ModelConfig[] | null>) | null;
   /** Descriptors that nobody listens on yet. */
   #bound: readonly number[] = [];
   #started: Promise<void> | null = null;
@@ -142,18 +138,10 @@ class ModelServer implements Server {
   constructor({ options, warnings, given, logger, level, supervised }: ModelServerParts) {
     this.#options = options;
     this.#warnings = warnings;
-    this.#given = given;
+    this.#configs = new ModelConfigs({ given, options, logger });
     this.#logger = logger;
     this.#level = level;
     this.#supervised = supervised;
-    const file = given === undefined ? options.modelConfigFile : '';
-    this.#reread =
-      file === ''
-        ? null
-        : async () => {
-            const { rereadModelConfigFile } = await import('./manager/source/model-config.js');
-            return rereadModelConfigFile(file);
-          };
   }
 
   start(): Promise<void> {
@@ -203,7 +191,7 @@ class ModelServer implements Server {
       logger: this.#logger,
     });
     configurePool(poolOptions(options));
-    const configs = await initialModels(this.#given, options);
+    await this.#configs.read();
     this.#stopIfAsked();
     const session = await sessionSettings(options);
     for (const warning of session.warnings) this.#logger.warn({}, warning);
@@ -213,8 +201,7 @@ class ModelServer implements Server {
     const settings = managerOptions(options, session, await startBatching(options, session));
     const manager = this.#makeManager(runtime, settings, new ModelStores(storeOptions(options)));
     this.#requestLogs = RequestLogs.follow(manager, options, session, this.#logger);
-    manager.start(configs);
-    this.#poll(manager);
+    await this.#configs.start(manager);
     if (options.listenAfterLoad) {
       await runtime;
       this.#requireOne(await manager.initialLoad());
@@ -314,28 +301,13 @@ class ModelServer implements Server {
     const config = messageType('tensorflow.serving.ModelServerConfig').decode(bytes);
     const configs = reloadedConfigs(config);
     const failure = loadError(await this.#running().apply(configs), 'model(s)');
+    await this.#configs.state?.written();
     if (failure !== null) throw failure;
   }
 
   #running(): ModelManager {
     if (this.#manager === null) throw new ServingError('UNAVAILABLE', 'the server is starting');
     return this.#manager;
-  }
-
-  /** Reads the model config file again and again, where there is one and it was asked for. */
-  #poll(manager: ModelManager): void {
-    const read = this.#reread;
-    const waitSeconds = this.#options.modelConfigFilePollWaitSeconds;
-    if (read === null || waitSeconds === 0) return;
-    this.#poller = new ConfigPoller({
-      clock: systemClock,
-      logger: this.#logger,
-      waitSeconds,
-      read,
-      current: () => manager.configs(),
-      apply: (configs) => manager.apply(configs),
-    });
-    this.#poller.start();
   }
 
   async #openAdmin(on: AdminSockets, manager: ModelManager): Promise<AdminListeners | null> {
@@ -347,7 +319,8 @@ class ModelServer implements Server {
       import('./listeners/admin-listeners.js'),
     ]);
     const logLevels = this.#level === null ? null : new LogLevels(this.#level);
-    const admin = new Admin({ manager: () => manager, reread: this.#reread, logLevels });
+    const { reread, state } = this.#configs;
+    const admin = new Admin({ manager: () => manager, reread, state, logLevels });
     this.#disown(on.sockets);
     return AdminListeners.start(admin, on, this.#logger, security);
   }
@@ -370,7 +343,7 @@ class ModelServer implements Server {
     const until = performance.now() + delayMs + deadlineMs;
     catalog.setReady(false);
     drainBatches(true);
-    this.#poller?.stop();
+    await this.#configs.stop();
     await this.#admin?.stop();
     // Whoever sends requests here looks from time to time whether it is ready: until then they are answered.
     const closing = delay(delayMs).then(() => this.#supervised?.say({ kind: 'closing' }));

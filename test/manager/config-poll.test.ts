@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { silentLogger } from '../../ts/logger.js';
 import { ConfigPoller } from '../../ts/manager/config-poll.js';
+import type { ModelConfig } from '../../ts/manager/model-config.js';
 import {
   readModelConfigFile,
   rereadModelConfigFile,
@@ -15,13 +16,15 @@ class PollBench extends Bench {
   readonly log: string[] = [];
   readonly poller: ConfigPoller;
 
-  constructor() {
+  /** @param seen what the file is taken to have said before; left out, the config in force is what counts */
+  constructor(seen?: readonly ModelConfig[]) {
     super();
     const write = (_fields: object, text: string) => void this.log.push(text);
     this.poller = new ConfigPoller({
       clock: this.clock,
       logger: { ...silentLogger, info: write, error: write },
       waitSeconds: 30,
+      ...(seen === undefined ? {} : { seen }),
       read: () => rereadModelConfigFile(this.file),
       current: () => this.manager.configs(),
       apply: (configs) => this.manager.apply(configs),
@@ -195,4 +198,33 @@ test('a stopped poller reads no more', async () => {
   bench.write('b');
   await bench.pass();
   expect(bench.served).toEqual(['a/1']);
+});
+
+test('a change over the network is set back at the next read', async () => {
+  const bench = new PollBench();
+  await bench.begin('a');
+  await Promise.all([bench.manager.apply([bench.config('a'), bench.config('b')]), bench.settle()]);
+  expect(bench.served).toEqual(['a/1', 'b/1']);
+  await bench.pass();
+  expect(bench.served).toEqual(['a/1']);
+});
+
+test('where changes are kept, the file goes before them once it changes, and a refused edit is tried again', async () => {
+  const bench = new PollBench([]);
+  await bench.begin('a');
+  await bench.pass();
+  await Promise.all([bench.manager.apply([bench.config('b')]), bench.settle()]);
+  for (let round = 0; round < 3; round += 1) await bench.pass();
+  expect(bench.served).toEqual(['b/1']);
+  bench.write('a', 'c', 'c');
+  for (let round = 0; round < 2; round += 1) await bench.pass();
+  expect(bench.served).toEqual(['b/1']);
+  expect(bench.log).toHaveLength(1);
+  expect(bench.log[0]).toContain('Illegal to list model c multiple times');
+  bench.write('a', 'c');
+  await bench.pass();
+  expect(bench.served).toEqual(['a/1', 'c/1']);
+  await Promise.all([bench.manager.apply([bench.config('c')]), bench.settle()]);
+  await bench.pass();
+  expect(bench.served).toEqual(['c/1']);
 });

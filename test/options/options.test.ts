@@ -175,6 +175,13 @@ describe('options', () => {
     expect(warn({ enableBatching: true })).toEqual([]);
   });
 
+  it('the file that keeps model configs is JSON by its name', () => {
+    expect(() => resolveOptions({ modelConfigStateFile: '/state.pbtxt' })).toThrow(
+      '--model_config_state_file: got "/state.pbtxt", wanted a name that ends in .json',
+    );
+    expect(resolveOptions({ modelConfigStateFile: '/state.json' }).warnings).toEqual([]);
+  });
+
   it('a batching file needs batching', () => {
     expect(() => resolveOptions({ batchingParametersFile: '/x' })).toThrow(
       'server_options.batching_parameters_file is set without setting server_options.enable_batching to true.',

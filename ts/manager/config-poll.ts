@@ -11,6 +11,11 @@ export interface ConfigPollOptions {
   readonly waitSeconds: number;
   /** Reads the file; null when it names no list of models, which changes nothing. */
   readonly read: () => Promise<readonly ModelConfig[] | null>;
+  /**
+   * What the file says already: from then on only a change of the file itself is brought into force. Left out, whatever differs from the
+   * config in force is.
+   */
+  readonly seen?: readonly ModelConfig[];
   /** The config in force. */
   readonly current: () => readonly ModelConfig[];
   /** Brings a config into force; rejects when it is refused. */
@@ -20,18 +25,22 @@ export interface ConfigPollOptions {
 /**
  * Reads the model config file again and again and brings it into force when it says something else than what is.
  *
- * As in TensorFlow Serving the file has the last word: what was changed over the network is set back at the next read. A file that cannot
+ * As in TensorFlow Serving the file has the last word: what was changed over the network is set back at the next read, or, where such changes
+ * are kept, when the file changes. A file that cannot
  * be read, or is refused, leaves the last good config in force; it is logged once and tried again at every read.
  */
 export class ConfigPoller {
   readonly #options: ConfigPollOptions;
   #timer: Timer | null = null;
   #stopped = false;
+  /** What the file said when it was last brought into force; null where the config in force is what counts. */
+  #seen: readonly ModelConfig[] | null;
   /** The complaint that was logged last; empty after a good file. */
   #complaint = '';
 
   constructor(options: ConfigPollOptions) {
     this.#options = options;
+    this.#seen = options.seen ?? null;
   }
 
   /** The first read follows after one interval. Does nothing for an interval of 0. */
@@ -59,15 +68,19 @@ export class ConfigPoller {
       return;
     }
     if (this.#stopped || configs === null) return;
-    if (sameConfigs(configs, this.#options.current())) {
+    if (sameConfigs(configs, this.#seen ?? this.#options.current())) {
       this.#heal();
       return;
     }
     // A refusal comes at once; what new models come to may take as long as it likes and is told by then.
-    const applied = this.#options.apply(configs);
-    const told = applied.then(
+    const before = this.#seen;
+    if (before !== null) this.#seen = configs;
+    const told = this.#options.apply(configs).then(
       (summary) => this.#report(loadError(summary, 'model(s)')),
-      (error: unknown) => this.#report(toServingError(error)),
+      (error: unknown) => {
+        if (this.#seen === configs) this.#seen = before;
+        this.#report(toServingError(error));
+      },
     );
     await Promise.race([told, new Promise((resolve) => setImmediate(resolve))]);
   }

@@ -28,6 +28,11 @@ export const OPTIONS = {
     'time between reads of the config file; 0 reads it once',
     { unit: 's' },
   ),
+  model_config_state_file: text(
+    'Models',
+    '',
+    'file (.json) that keeps the models as the admin API or gRPC changed them; goes before what is configured',
+  ),
   file_system_poll_wait_seconds: int(
     'Models',
     1,

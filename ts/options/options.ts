@@ -132,7 +132,12 @@ function checkTogether(options: Options): void {
       'Either configure server_options.tensorflow_session_parallelism or (server_options.tensorflow_intra_op_parallelism, server_options.tensorflow_inter_op_parallelism) separately. You cannot configure all.',
     );
   }
-  const { adminPort, adminSocketPath } = options;
+  const { adminPort, adminSocketPath, modelConfigStateFile } = options;
+  if (modelConfigStateFile !== '' && !modelConfigStateFile.toLowerCase().endsWith('.json')) {
+    fail(
+      `--model_config_state_file: got "${modelConfigStateFile}", wanted a name that ends in .json`,
+    );
+  }
   if (adminPort !== 0 && (adminPort === options.port || adminPort === options.restApiPort)) {
     fail(`--admin_port is ${adminPort} like another port: they must differ`);
   }

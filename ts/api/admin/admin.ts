@@ -1,5 +1,6 @@
 import { codeName, ServingError } from '../../errors.js';
 import { checkConfigs } from '../../manager/config-check.js';
+import type { ConfigState } from '../../manager/config-state.js';
 import { type LoadSummary, loadError } from '../../manager/load-summary.js';
 import type { ModelManager } from '../../manager/manager.js';
 import type { ModelConfig } from '../../manager/model-config.js';
@@ -22,6 +23,8 @@ export interface AdminDependencies {
   readonly manager: () => AdminManager;
   /** Reads the model config file again; null where there is none. */
   readonly reread: (() => Promise<readonly ModelConfig[] | null>) | null;
+  /** Where the config in force is kept; null or left out: nowhere. */
+  readonly state?: Pick<ConfigState, 'written' | 'report'> | null;
   /** Null where the log is somebody else's. */
   readonly logLevels: Pick<LogLevels, 'all' | 'set'> | null;
 }
@@ -32,7 +35,8 @@ export type Document = Readonly<Record<string, unknown>>;
 /**
  * What an operator does with the models of a running server. Changes are checked as a whole before any model is touched.
  *
- * They last until the next reload; where the model config file is polled, until its next read.
+ * They last until the next reload; where the model config file is polled, until its next read. With a state file they last over restarts, and
+ * until the model config file changes.
  */
 export class Admin {
   readonly #dependencies: AdminDependencies;
@@ -49,6 +53,9 @@ export class Admin {
     return {
       models: this.#manager.list().map(modelDocument),
       memory: { used_bytes: usedBytes, limit_bytes: limitBytes },
+      ...(this.#dependencies.state
+        ? { config_state: { ...this.#dependencies.state.report() } }
+        : {}),
     };
   }
 
@@ -78,7 +85,7 @@ export class Admin {
     if (wanted === undefined && known === undefined) throw notConfigured(name);
     if (wanted !== undefined) {
       const others = configs.filter((config) => config.name !== name);
-      await this.#manager.apply([...others, wanted]);
+      await this.#apply([...others, wanted]);
       this.#unloaded.delete(name);
     }
     refuseFailed(await this.#manager.load(name));
@@ -96,7 +103,7 @@ export class Admin {
     if (config === undefined) throw notConfigured(name);
     if (this.#manager.rest(name))
       return { name, unloaded: true, loads_again: 'at its next request' };
-    await this.#manager.apply(configs.filter((it) => it !== config));
+    await this.#apply(configs.filter((it) => it !== config));
     this.#unloaded.set(name, config);
     return { name, unloaded: true, loads_again: 'when told to' };
   }
@@ -108,7 +115,7 @@ export class Admin {
    */
   async reload(given: unknown): Promise<Document> {
     const configs = given === null ? await this.#reread() : reloadedFromJson(given);
-    refuseFailed(await this.#manager.apply(configs));
+    refuseFailed(await this.#apply(configs));
     return this.list();
   }
 
@@ -131,7 +138,7 @@ export class Admin {
     else if (!versionLabels.delete(label)) {
       throw new ServingError('NOT_FOUND', `model "${name}": has no label "${label}"`);
     }
-    await this.#manager.apply(configs.map((it) => (it === config ? { ...it, versionLabels } : it)));
+    await this.#apply(configs.map((it) => (it === config ? { ...it, versionLabels } : it)));
     return this.model(name);
   }
 
@@ -163,6 +170,13 @@ export class Admin {
 
   get #manager(): AdminManager {
     return this.#dependencies.manager();
+  }
+
+  /** Resolves when the change is kept too, unless it cannot be: that is told in the list. */
+  async #apply(configs: readonly ModelConfig[]): Promise<LoadSummary> {
+    const summary = await this.#manager.apply(configs);
+    await this.#dependencies.state?.written();
+    return summary;
   }
 
   async #reread(): Promise<readonly ModelConfig[]> {

@@ -1,6 +1,11 @@
 import protojson from 'protobufjs/ext/protojson.js';
 import type { BatchingMode, ModelBatching } from '../../batching.js';
-import { type BatchingParameters, messageType, toPlain } from '../../codec/messages.js';
+import {
+  type BatchingParameters,
+  type ModelServerConfig,
+  messageType,
+  toPlain,
+} from '../../codec/messages.js';
 import { parametersOf } from '../../options/batching-config.js';
 
 /** What an entry of a model config file says of batching, which TensorFlow Serving's message has no field for. */
@@ -10,6 +15,29 @@ export interface EntryBatching {
   /** The position of its entry. */
   readonly entry: number;
   readonly given: unknown;
+}
+
+/** By the position of the entry. */
+export type BatchingByEntry = ReadonlyMap<number, ModelBatching | false>;
+
+const BATCHING = new WeakMap<ModelServerConfig, BatchingByEntry>();
+
+/** Remembers with a message what it has no field for. */
+export function keepBatching(config: ModelServerConfig, batching: BatchingByEntry): void {
+  BATCHING.set(config, batching);
+}
+
+/** What was remembered with a message. */
+export function keptBatching(config: ModelServerConfig): BatchingByEntry | undefined {
+  return BATCHING.get(config);
+}
+
+/** The batching of an entry as `entryBatching` reads it. */
+export function batchingJson(batching: ModelBatching | false): unknown {
+  if (batching === false) return false;
+  const { mode, ...own } = batching;
+  const parameters = Object.entries(own).filter(([, value]) => value !== null);
+  return { ...Object.fromEntries(parameters), ...(mode === undefined ? {} : { mode }) };
 }
 
 type Fields = Record<string, unknown>;

@@ -2,6 +2,7 @@ import protojson from 'protobufjs/ext/protojson.js';
 import { type ModelServerConfig, messageType, toPlain } from '../../codec/messages.js';
 import { ServingError } from '../../errors.js';
 import type { ModelConfig, VersionPolicy } from '../model-config.js';
+import { batchingJson, entryBatching, keepBatching, takeBatching } from './config-batching.js';
 import { modelConfigs, reloadedConfigs } from './model-config.js';
 
 /**
@@ -25,8 +26,15 @@ export function reloadedFromJson(value: unknown): ModelConfig[] {
 function fromJson(value: unknown): ModelServerConfig {
   const { reflection } = messageType('tensorflow.serving.ModelServerConfig');
   try {
-    const plain = toPlain(reflection, protojson.fromJson(reflection, value));
-    return plain as unknown as ModelServerConfig;
+    // What is given stays as it is: the batching of its entries is taken out of a copy.
+    const message = structuredClone(value);
+    const batching = new Map(
+      takeBatching(message).map(({ entry, given }) => [entry, entryBatching(given)]),
+    );
+    const plain = toPlain(reflection, protojson.fromJson(reflection, message));
+    const config = plain as unknown as ModelServerConfig;
+    keepBatching(config, batching);
+    return config;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.replace(/^\./, '') : String(cause);
     throw new ServingError('INVALID_ARGUMENT', `Invalid model config: ${reason}`, { cause });
@@ -39,7 +47,7 @@ export function configDocument(configs: readonly ModelConfig[]): Record<string, 
 }
 
 function entry({ name, basePath, versionPolicy, versionLabels, ...rest }: ModelConfig): unknown {
-  const { platform = 'tensorflow', logging } = rest;
+  const { platform = 'tensorflow', logging, batching } = rest;
   const labels = [...versionLabels].map(([label, version]) => [label, String(version)]);
   return {
     name,
@@ -48,6 +56,7 @@ function entry({ name, basePath, versionPolicy, versionLabels, ...rest }: ModelC
     model_version_policy: policy(versionPolicy),
     ...(labels.length === 0 ? {} : { version_labels: Object.fromEntries(labels) }),
     ...(logging === undefined ? {} : { logging_config: loggingJson(logging) }),
+    ...(batching === undefined ? {} : { batching: batchingJson(batching) }),
   };
 }
 

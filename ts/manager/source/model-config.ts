@@ -16,7 +16,7 @@ import { ServingError } from '../../errors.js';
 import { culprit, jsonValue, type Place, parseYaml } from '../../yaml-text.js';
 import { checkEntries } from '../config-check.js';
 import type { ModelConfig, VersionPolicy } from '../model-config.js';
-import { entryBatching, takeBatching } from './config-batching.js';
+import { entryBatching, keepBatching, keptBatching, takeBatching } from './config-batching.js';
 import { message } from './version-directory.js';
 
 /**
@@ -54,9 +54,6 @@ export async function rereadModelConfigFile(path: string): Promise<ModelConfig[]
   return isEmpty ? null : modelConfigs(config);
 }
 
-/** What YAML and JSON files say of batching beside TensorFlow Serving's message, by the position of the entry. */
-const BATCHING = new WeakMap<ModelServerConfig, ReadonlyMap<number, ModelBatching | false>>();
-
 /**
  * Parses the text of a model config file.
  *
@@ -84,7 +81,7 @@ export function parseModelServerConfig(text: string, source: string): ModelServe
   }
   const attempt = attemptJson(type.reflection, value);
   if (attempt.failure === null) {
-    BATCHING.set(attempt.config, batching);
+    keepBatching(attempt.config, batching);
     return attempt.config;
   }
   const { message: reason } = attempt.failure;
@@ -125,7 +122,7 @@ export function modelConfigs(config: ModelServerConfig): ModelConfig[] {
   }
   const entries = config.modelConfigList?.config ?? [];
   checkEntries(entries);
-  const batching = BATCHING.get(config);
+  const batching = keptBatching(config);
   return entries.map((entry, at) => {
     const own = batching?.get(at);
     return { ...modelConfig(entry), ...(own === undefined ? {} : { batching: own }) };
