@@ -32,7 +32,9 @@ describe('Alibaba PAI EAS', () => {
   const schema = JSON.parse(deployText('eas/schema.json')) as object;
   const ajv = new Ajv({ allErrors: true, strict: true, strictRequired: false });
   const validate = ajv.compile(schema);
-  const services = deployFiles('.json').filter((file) => file !== 'eas/schema.json');
+  const services = deployFiles('.json').filter(
+    (file) => file.startsWith('eas/') && file !== 'eas/schema.json',
+  );
   const read = (file: string): unknown => JSON.parse(deployText(file));
 
   it('has a service of one model, of a config file and of gRPC', () => {
