@@ -82,6 +82,18 @@ describe('status and metadata', () => {
     });
   });
 
+  it('a GET with a body is answered, and its body is not taken for the next request', async () => {
+    const port = await listening(await rest());
+    const smuggled = 'DELETE /v1/models/half_plus_two HTTP/1.1\r\nHost: x\r\n\r\n';
+    const head = (more: string) =>
+      `GET /v1/models/half_plus_two HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
+    const text = await raw(
+      port,
+      `${head(`Content-Length: ${smuggled.length}\r\n`)}${smuggled}${head('Connection: close\r\n')}`,
+    );
+    expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 200']);
+  });
+
   it('answers HEAD like GET without a body', async () => {
     const app = await rest();
     const get = await app.inject({ url: '/v1/models/half_plus_two' });
