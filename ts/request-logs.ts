@@ -1,3 +1,5 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import type { Logger } from './logger.js';
 import type { LoggingPlace } from './manager/logging-rule.js';
 import type { ModelManager } from './manager/manager.js';
@@ -72,7 +74,10 @@ export class RequestLogs {
 
 /** Where requests may be logged, and as which task. */
 export function loggingPlace(options: Options, tags: readonly string[]): LoggingPlace {
-  return { dir: options.requestLogDir, task: options.requestLogTask, tags };
+  // TensorFlow Serving's configs need name no file: https://specifications.freedesktop.org/basedir-spec/latest/
+  const state = process.env.XDG_STATE_HOME || join(homedir(), '.local', 'state');
+  const fallbackDir = join(state, 'servable', 'requests');
+  return { dir: options.requestLogDir, fallbackDir, task: options.requestLogTask, tags };
 }
 
 /** The request log's part of the options. */

@@ -10,7 +10,7 @@ interface RestCase {
   response: { status: number; body: string };
 }
 
-const shared = new URL('../../../shared/golden', import.meta.url);
+const shared = new URL('../fixtures/golden/', import.meta.url);
 const cases = (JSON.parse(readFileSync(new URL('rest.json', shared), 'utf8')) as RestCase[]).filter(
   ({ id, response }) => /^(status|metadata)\./.test(id) && response.status === 200,
 );

@@ -10,7 +10,7 @@ interface GrpcCase {
 }
 
 const cases = JSON.parse(
-  readFileSync(new URL('../../../shared/golden/grpc.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../fixtures/golden/grpc.json', import.meta.url), 'utf8'),
 ) as GrpcCase[];
 
 /** Request and response of each method that was recorded. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type LoggingPlace, loggingRule } from '../../ts/manager/logging-rule.js';
 import { modelConfigs, parseModelServerConfig } from '../../ts/manager/source/model-config.js';
 
-const PLACE: LoggingPlace = { dir: '', task: '', tags: ['serve'] };
+const PLACE: LoggingPlace = { dir: '', fallbackDir: '/state', task: '', tags: ['serve'] };
 
 /** The rule of a model with this `logging_config` in text format. */
 function rule(logging: string, place: Partial<LoggingPlace> = {}, name = 'm') {
@@ -70,6 +70,7 @@ model_config_list:
   });
 
   it('without a prefix the files are named after the model, whatever its name', () => {
+    expect(rule(half)?.prefix).toBe('/state/m');
     expect(rule(half, { dir: '/logs' })?.prefix).toBe('/logs/m');
     expect(rule(half, { dir: '/logs' }, '../a/b')?.prefix).toBe('/logs/%2E%2E%2Fa%2Fb');
     expect(rule(`${to('', 'sub/m')} ${half}`, { dir: '/logs' })?.prefix).toBe('/logs/sub/m');

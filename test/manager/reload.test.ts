@@ -14,7 +14,7 @@ interface ReloadCase {
 }
 
 const cases = JSON.parse(
-  readFileSync(new URL('../../../shared/golden/reload.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../fixtures/golden/reload.json', import.meta.url), 'utf8'),
 ) as ReloadCase[];
 
 /** Where Servable answers differently on purpose. */

@@ -80,7 +80,12 @@ describe('models on demand', () => {
     const { server, service, models } = await serve('--rest_api_timeout_in_ms=1');
     models.add('a', 2, PLUS_TWO);
     const first = await predictOne(server, 'b');
-    expect([3.5, '503 Servable is still loading for request: Latest(b)']).toContain(first);
+    // On a busy machine the model may be there in time, and its run late.
+    expect([
+      3.5,
+      '503 Servable is still loading for request: Latest(b)',
+      '504 Timed out waiting for notification',
+    ]).toContain(first);
     await expect.poll(() => service.states('b'), { timeout: 20_000 }).toEqual({ 1: 'AVAILABLE' });
   });
 });

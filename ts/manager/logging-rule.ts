@@ -26,6 +26,8 @@ export type LogFormat = 'tfrecord' | 'jsonl';
 export interface LoggingPlace {
   /** Every file must lie in this folder; empty for anywhere, and then prefixes are absolute. */
   readonly dir: string;
+  /** Folder of models that name no file, where `dir` is empty. */
+  readonly fallbackDir: string;
   /** Data centre and number of this server, `dc:index`, for `per_task_sampling_configs`; empty for neither. */
   readonly task: string;
   /** Tags of models that name none. */
@@ -54,7 +56,7 @@ export function loggingRule(
   if (format === undefined) {
     throw wrong(name, 'log_collector_config.type', `"${type}"`, 'tfrecord or jsonl');
   }
-  const prefix = prefixOf(name, logging.logCollectorConfig?.filenamePrefix ?? '', place.dir);
+  const prefix = prefixOf(name, logging.logCollectorConfig?.filenamePrefix ?? '', place);
   if (rate === 0) return null;
   return {
     model: name,
@@ -93,7 +95,12 @@ function sampling(
 }
 
 /** A model config may come over the network: it must not choose any file of this machine where a folder was set. */
-function prefixOf(name: string, prefix: string, dir: string): string {
+function prefixOf(
+  name: string,
+  prefix: string,
+  { dir, fallbackDir }: Pick<LoggingPlace, 'dir' | 'fallbackDir'>,
+): string {
+  if (prefix === '' && dir === '') return join(fallbackDir, fileName(name));
   const chosen = prefix === '' ? fileName(name) : prefix;
   if (chosen.endsWith('/') || chosen.includes('\0')) {
     throw wrong(

@@ -25,7 +25,7 @@ export const RECORDS = {
   request_log_dir: text(
     'Request log',
     '',
-    'folder that every logging_config must write to; without it their prefixes are absolute paths',
+    'folder that every logging_config must write to; without it their prefixes are absolute paths, and a logging_config without one writes to servable/requests in $XDG_STATE_HOME (~/.local/state)',
   ),
   request_log_rotate_bytes: int('Request log', 64 * MIB, 'size of a file; 0 is no limit', {
     max: Number.MAX_SAFE_INTEGER,

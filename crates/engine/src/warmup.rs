@@ -34,10 +34,6 @@ const SHOWN_BYTES: usize = 512;
 const MAX_MADE_BYTES: usize = 64 << 20;
 /// No made-up request begins later than this: a model of many signatures must not wait for all of them.
 const MADE_TIME: Duration = Duration::from_secs(3);
-/// A signature of a tiny model is run this often, because where requests run is decided by measured costs…
-const LEARNING_RUNS: usize = 16;
-/// …unless the warm-up has taken longer already.
-const LEARNING_TIME: Duration = Duration::from_millis(100);
 
 /// What to run.
 #[derive(Debug, Clone, Default)]
@@ -197,22 +193,16 @@ impl<R: Runner> Warmup<'_, R> {
             // The shapes leave no choice.
             &[1]
         };
-        for (at, &size) in sizes.iter().enumerate() {
+        for &size in sizes {
             if start.elapsed() > MADE_TIME {
                 return Err(format!("no time left after {MADE_TIME:?}"));
             }
             let body = made_request(signature, &inputs, i64::from(size))?;
-            let first = self.ask(Method::GrpcPredict, &body, false);
-            first.map_err(|error| format!("batch of {size}: {}", error.status_text()))?;
+            // Zeros teach nothing of what requests cost: a loop as long as its input says would be taken for a tiny model, and
+            // its first real request would run on the event loop.
+            let made = self.ask(Method::GrpcPredict, &body, false);
+            made.map_err(|error| format!("batch of {size}: {}", error.status_text()))?;
             *runs += 1;
-            for _ in 1..LEARNING_RUNS {
-                if at > 0 || start.elapsed() > LEARNING_TIME {
-                    break;
-                }
-                // What ran once runs again; a model that fails now and then is not ours to judge.
-                let _ = self.ask(Method::GrpcPredict, &body, true);
-                *runs += 1;
-            }
         }
         Ok(())
     }

@@ -245,7 +245,7 @@ fn a_made_up_request_that_fails_is_told_and_the_next_signature_runs() {
 }
 
 #[test]
-fn warm_up_is_not_counted_as_requests_and_teaches_what_a_request_costs() {
+fn warm_up_is_not_counted_as_requests_and_zeros_teach_nothing_of_their_cost() {
     let folder = Folder::new("cost");
     let servable = of_one_input("serving_default", DType::FLOAT, Some(&[-1])).servable();
     warmup::run(&servable, folder.path(), &AUTO(), &Settings::default()).unwrap();
@@ -255,5 +255,17 @@ fn warm_up_is_not_counted_as_requests_and_teaches_what_a_request_costs() {
     let all = engine.catalog.counters();
     let (_, counters) = all.iter().find(|(name, _)| **name == *"m").unwrap();
     assert_eq!(counters.pooled_runs.load(Ordering::Relaxed), 0);
-    assert!(may_inline, "the first request runs inline");
+    assert!(!may_inline, "a loop over zeros is always short");
+}
+
+#[test]
+fn recorded_requests_teach_what_a_request_costs() {
+    let folder = Folder::with("learn", &[predict(&[1.0])]);
+    let plan = Plan {
+        iterations: 40,
+        ..AUTO()
+    };
+    let servable = Fake::default().servable();
+    warmup::run(&servable, folder.path(), &plan, &Settings::default()).unwrap();
+    assert!(servable.may_inline(100), "the first request runs inline");
 }
