@@ -33,13 +33,13 @@ test('a closed loop has one request in flight on each lane, and counts outcomes'
       return request % 3 === 0 ? '503' : OK;
     }),
   );
-  const measured = await closedLoop(lanes, forTime(0.2));
+  const measured = await closedLoop(lanes, forTime(0.5));
   expect(most).toBe(3);
   const failed = measured.outcomes.get('503') ?? 0;
   expect(failed).toBeGreaterThan(0);
   expect(measured.latency.count + failed).toBe(measured.requests);
   expect(measured.requests).toBe(lanes.reduce((sum, { sent }) => sum + sent, 0));
-  expect(measured.seconds).toBeGreaterThanOrEqual(0.19);
+  expect(measured.seconds).toBeGreaterThan(0.25);
 });
 
 test('an open loop begins all requests of its rate, whatever the server does', async () => {
