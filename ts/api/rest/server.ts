@@ -74,6 +74,14 @@ const V1 = /^\/v1\//i;
 
 type ReadRoute = Extract<Route, { kind: 'status' | 'metadata' | 'models' }>;
 
+/** What fastify asks for once a route has a schema. None has. */
+function noSchemas(): never {
+  throw new Error('routes here have no schema');
+}
+
+/** Without these fastify loads its schema compilers, some hundred files, at every start. */
+const NO_SCHEMAS = { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } };
+
 /** A REST server without a port. */
 export interface RestServer {
   /** It does not listen: hand its `server` a socket. */
@@ -103,6 +111,7 @@ export async function createRestServer(dependencies: RestDependencies): Promise<
     },
     return503OnClosing: false,
     routerOptions: { caseSensitive: false },
+    schemaController: NO_SCHEMAS,
     // Only a path that is no valid percent-encoding comes here; the reference takes it literally.
     frameworkErrors: (_error, request, reply) => {
       const asked = request as unknown as FastifyRequest;
