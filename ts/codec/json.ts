@@ -1,12 +1,5 @@
 import protobuf from 'protobufjs/light.js';
-
-/** A JSON string as protobuf's printer writes it: `<`, `>` and invisible characters are escaped too. */
-export function quote(text: string): string {
-  return JSON.stringify(text).replace(
-    /[<>\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-}
+import { quote } from './quote.js';
 
 /**
  * Prints a plain message as proto3 JSON the way TensorFlow Serving asks protobuf to: proto field names, every field with its

@@ -1,5 +1,6 @@
-import { protoJson, quote } from './json.js';
+import { protoJson } from './json.js';
 import { messageType } from './messages.js';
+import { quote } from './quote.js';
 
 /**
  * The body of `GET /v1/models/NAME/metadata`, laid out as TensorFlow Serving does; signatures are sorted by name.

@@ -1,5 +1,5 @@
 import { codeName } from '../errors.js';
-import { quote } from './json.js';
+import { quote } from './quote.js';
 
 /** What the status document says of one version. */
 export interface StatusEntry {

@@ -7,9 +7,7 @@ import { isArchive, parseRemote, shown } from './location.js';
 import type { ModelCache } from './model-cache.js';
 import { cancelled } from './object-store.js';
 import type { RemotePlace } from './remote-place.js';
-import { unpackTar } from './tar-archive.js';
 import { Unpacker } from './unpacker.js';
-import { unpackZip } from './zip-archive.js';
 
 /** How far a fetch is. */
 export interface FetchProgress {
@@ -138,8 +136,14 @@ async function unpack(
   onProgress({ phase: 'unpacking', receivedBytes: archiveBytes, totalBytes: archiveBytes });
   const unpacker = new Unpacker({ origin, archiveBytes, into, maxBytes: cache.maxBytes, signal });
   const name = place(location);
-  if (/\.zip$/i.test(name)) await unpackZip(archive, origin, unpacker);
-  else await unpackTar(archive, origin, unpacker);
+  // Their libraries are only loaded where there are archives.
+  if (/\.zip$/i.test(name)) {
+    const { unpackZip } = await import('./zip-archive.js');
+    await unpackZip(archive, origin, unpacker);
+  } else {
+    const { unpackTar } = await import('./tar-archive.js');
+    await unpackTar(archive, origin, unpacker);
+  }
   await unpacker.finish();
   const files = await describe(into, signal, origin);
   const { release } = await cache.reserve(
