@@ -73,8 +73,8 @@ interface Entry {
 /**
  * Measures works of one model against each other: all servers are up and warm, rounds are interleaved, medians are reported.
  *
- * Before anything is measured each server must answer the very body with 200 (OK) and, where the answer can be read, with the
- * values of the library's own run. A server that does not, or that fails one request of a round, gets no figures but the reason.
+ * Before anything is measured each server must answer the very body with 200 (OK): an echo with the same bytes and, where the answer
+ * can be read, any other with the values of the library's own run. A server that does not, or that fails one request of a round, gets no figures but the reason.
  */
 export async function measure(
   works: readonly Work[],
@@ -114,16 +114,23 @@ async function prepare(entry: Entry, pool: Pool): Promise<void> {
     const { errors } = await runGrpcLoad(once);
     if (errors > 0) throw new Error('its gRPC status is not OK');
   } else if (work.protocol === 'REST') {
-    const values = await restAnswer(work, entry.server.rest);
-    if (name === 'fastify echo' || values === null) return;
+    const answer = await restAnswer(work, entry.server.rest);
+    if (name === 'fastify echo') return sameBytes(answer.bytes, work);
+    const values = valuesOf(work, answer);
+    if (values === null) return;
     const library = await pool.get('library, bare run');
     const wanted = await bareAnswer(library.orders, bareRun({ ...work, format: 'npy' }));
     agree(values, wanted);
   }
 }
 
-/** Sends the body once; resolves to the values of a JSON or npy answer. */
-async function restAnswer(work: Work, port: number): Promise<number[] | null> {
+interface RestAnswer {
+  readonly bytes: Buffer;
+  readonly contentType: string;
+}
+
+/** Sends the body once; only 200 is an answer. */
+async function restAnswer(work: Work, port: number): Promise<RestAnswer> {
   const { path, body, contentType } = httpLoad(work, port);
   const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
     method: 'POST',
@@ -135,9 +142,20 @@ async function restAnswer(work: Work, port: number): Promise<number[] | null> {
     const text = bytes.toString('utf8', 0, 120).replaceAll(/\s+/g, ' ');
     throw new Error(`answers ${answer.status} to ${contentType}: ${text}`);
   }
+  return { bytes, contentType: answer.headers.get('content-type') ?? '' };
+}
+
+/** An echo answers the very bytes it got, whatever they are called. */
+function sameBytes(bytes: Buffer, { model, input, format }: Work): void {
+  const sent = bodyOf(model, input, format);
+  if (!bytes.equals(sent)) throw new Error(`echoes ${bytes.length} bytes of ${sent.length} sent`);
+}
+
+/** The values of a JSON or npy answer; null where it cannot be read. */
+function valuesOf(work: Work, { bytes, contentType }: RestAnswer): number[] | null {
   if (work.format === 'protobuf') return null;
   // Servable answers JSON unless asked for npy.
-  const isJson = answer.headers.get('content-type')?.startsWith('application/json') ?? false;
+  const isJson = contentType.startsWith('application/json');
   if (work.format === 'npy' && !isJson) return npyValues(bytes);
   const { predictions } = JSON.parse(bytes.toString()) as { predictions?: unknown[] };
   return (predictions?.flat(Number.POSITIVE_INFINITY) as number[] | undefined) ?? [];
