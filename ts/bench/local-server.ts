@@ -58,8 +58,7 @@ export async function startLocalServer(options: LocalServerOptions): Promise<Loc
   child.stderr.on('data', (chunk: Buffer) => {
     printed = (printed + chunk.toString()).slice(-KEPT_OUTPUT);
   });
-  const ended = once(child, 'exit');
-  ended.catch(() => undefined);
+  const ended = endOf(child);
   const onExit = (): void => void child.kill('SIGKILL');
   process.once('exit', onExit);
   const stop = async (): Promise<void> => {
@@ -71,7 +70,7 @@ export async function startLocalServer(options: LocalServerOptions): Promise<Loc
     clearTimeout(late);
   };
   try {
-    await untilReady(child, restPort, options.signal);
+    await untilReady(ended, restPort, options.signal);
   } catch (cause) {
     await stop();
     const text = printed.trim();
@@ -81,13 +80,23 @@ export async function startLocalServer(options: LocalServerOptions): Promise<Loc
   return { pid: child.pid ?? 0, restPort, grpcPort, model: MODEL, stop };
 }
 
-async function untilReady(child: ChildProcess, port: number, signal: AbortSignal): Promise<void> {
+/** How a process ended, or why it never began. */
+function endOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.once('exit', (code, signal) => resolve(`it ended with ${code ?? signal}`));
+    child.on('error', (error) => resolve(`it cannot be started: ${error.message}`));
+  });
+}
+
+async function untilReady(ended: Promise<string>, port: number, signal: AbortSignal) {
   const until = performance.now() + START_TIMEOUT_MS;
+  let end: string | null = null;
+  const noted = ended.then((how) => {
+    end = how;
+  });
   for (;;) {
     if (signal.aborted) throw new Error('interrupted');
-    if (child.exitCode !== null || child.signalCode !== null) {
-      throw new Error(`it ended with ${child.exitCode ?? child.signalCode}`);
-    }
+    if (end !== null) throw new Error(end);
     if (performance.now() > until) throw new Error('the model was not loaded in time');
     try {
       const answer = await fetch(`http://127.0.0.1:${port}/healthz/models/${MODEL}`);
@@ -96,7 +105,7 @@ async function untilReady(child: ChildProcess, port: number, signal: AbortSignal
     } catch {
       // The port is not open yet.
     }
-    await new Promise((done) => setTimeout(done, POLL_MS));
+    await Promise.race([noted, new Promise((done) => setTimeout(done, POLL_MS))]);
   }
 }
 
