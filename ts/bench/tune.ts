@@ -1,3 +1,4 @@
+import { textTable } from '../text-table.js';
 import type { BatchingSetting } from './batching-file.js';
 import { type BenchReport, shown } from './report.js';
 
@@ -107,14 +108,5 @@ export function tuneTable(results: readonly TuneResult[], best: TuneResult): str
       errors === 0 ? '' : String(errors),
     ];
   });
-  const all = [header, ...rows];
-  const widths = header.map((_, i) => Math.max(...all.map((row) => row[i]?.length ?? 0)));
-  return `${all
-    .map((row) =>
-      row
-        .map((cell, i) => cell.padStart(widths[i] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')}\n`;
+  return textTable([header, ...rows], { side: 'right' });
 }

@@ -1,4 +1,5 @@
 import type { Server } from '../server.js';
+import { textTable } from '../text-table.js';
 import { packageVersion } from '../version.js';
 
 /** What a person at a terminal wants to know once the server answers: versions, URLs, models. */
@@ -28,14 +29,6 @@ export async function banner(server: Server): Promise<string> {
       message.split('\n')[0] ?? '',
     ]),
   );
-  return `${[...lines, '', ...table([['MODEL', 'VERSION', 'STATE', 'LABELS', ''], ...rows]), ''].join('\n')}\n`;
-}
-
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]?.map((_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  return rows.map((row) =>
-    `  ${row.map((cell, column) => cell.padEnd(widths?.[column] ?? 0)).join('  ')}`.trimEnd(),
-  );
+  const table = textTable([['MODEL', 'VERSION', 'STATE', 'LABELS', ''], ...rows], { indent: '  ' });
+  return `${[...lines, '', table].join('\n')}\n`;
 }

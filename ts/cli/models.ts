@@ -3,6 +3,7 @@ import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Command } from 'commander';
 import { codeName, ServingError } from '../errors.js';
+import { textTable } from '../text-table.js';
 import { tokenHeader } from './client-token.js';
 
 /** The port that examples use for `--admin_port`, and that is asked where none is named. */
@@ -210,11 +211,5 @@ function table({ models }: ListDocument): string {
       rows.push([name, version, state, labels.join(','), memory, message]);
     }
   }
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
-  const line = (row: readonly string[]): string =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join('  ')
-      .trimEnd();
-  return `${rows.map(line).join('\n')}\n`;
+  return textTable(rows);
 }

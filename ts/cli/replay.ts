@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { ServingError } from '../errors.js';
 import type { PlayReport } from '../record/replay/player.js';
 import type { Sender, SenderOptions } from '../record/replay/sender.js';
+import { collect, whole } from './flag-values.js';
 
 interface ReplayFlags {
   readonly url?: string;
@@ -54,8 +55,6 @@ export function registerReplay(program: Command): void {
       if (!isGood(report)) process.exitCode = 1;
     });
 }
-
-const collect = (value: string, before: readonly string[]): string[] => [...before, value];
 
 async function replay(files: readonly string[], flags: ReplayFlags): Promise<PlayReport> {
   const [{ Player }, { readLog }] = await Promise.all([
@@ -126,11 +125,6 @@ function header(text: string): [string, string] {
   const colon = text.indexOf(':');
   if (colon > 0) return [text.slice(0, colon).trim().toLowerCase(), text.slice(colon + 1).trim()];
   throw new ServingError('INVALID_ARGUMENT', `--header: got "${text}", wanted "name: value"`);
-}
-
-function whole(flag: string, text: string): number {
-  if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new ServingError('INVALID_ARGUMENT', `${flag}: got "${text}", wanted a whole number`);
 }
 
 function speed(text: string): number {

@@ -4,6 +4,7 @@ import { ServingError } from '../errors.js';
 import { SCOPE_HELP } from '../security/scopes.js';
 import { addCertificate, addToken, listTokens, removeToken } from '../security/token-store.js';
 import type { TokenEntry } from '../security/token-table.js';
+import { textTable } from '../text-table.js';
 
 const HELP = `
 FILE is what servable serve --auth_tokens_file reads; without --file SERVABLE_AUTH_TOKENS_FILE says. A running server takes changes by itself.
@@ -110,15 +111,5 @@ function table(entries: readonly TokenEntry[], now: number): string {
       entry.certificate ?? 'token',
     ];
   });
-  const all = [['ID', 'NAME', 'SCOPES', 'EXPIRES', 'BY'], ...rows];
-  const widths = [0, 1, 2, 3, 4].map((at) => Math.max(...all.map((row) => (row[at] ?? '').length)));
-  return all
-    .map(
-      (row) =>
-        `${row
-          .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
+  return textTable([['ID', 'NAME', 'SCOPES', 'EXPIRES', 'BY'], ...rows]);
 }

@@ -5,6 +5,7 @@ import { isInternal, type SignatureDescription } from '../codec/signature-descri
 import { ServingError } from '../errors.js';
 import type { WarmupCollector } from '../record/warmup-file.js';
 import { DEFAULT_SIGNATURE } from '../signature.js';
+import { collect, whole } from './flag-values.js';
 import { describeSavedModel } from './saved-model-file.js';
 
 const WARMUP_FILE = join('assets.extra', 'tf_serving_warmup_requests');
@@ -50,13 +51,6 @@ export function registerWarmup(program: Command): void {
     .action(async (file: string, { count }: { count: string }) => {
       await show(file, whole('--count', count));
     });
-}
-
-const collect = (value: string, before: readonly string[]): string[] => [...before, value];
-
-function whole(flag: string, text: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new ServingError('INVALID_ARGUMENT', `${flag}: got "${text}", wanted a whole number`);
 }
 
 /** A model's signatures, and where its warm-up file belongs; null where that is not on this machine. */
