@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { writeAtomically } from '../atomic-file.js';
 import { isInternal, type SignatureDescription } from '../codec/signature-description.js';
 import { ServingError } from '../errors.js';
 import type { WarmupCollector } from '../record/warmup-file.js';
@@ -82,8 +83,7 @@ async function record(model: string, flags: RecordFlags): Promise<void> {
   if (records.length === 0) throw new ServingError('FAILED_PRECONDITION', 'no request to record');
   mkdirSync(dirname(resolve(file)), { recursive: true });
   // As a whole at once: a server may be about to load the version.
-  writeFileSync(`${file}.new`, Buffer.concat(records));
-  renameSync(`${file}.new`, file);
+  await writeAtomically(file, Buffer.concat(records), { temporary: `${file}.new` });
   process.stdout.write(`${file}: ${records.length} records\n`);
 }
 

@@ -1,5 +1,5 @@
-import { open, rename, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { writeAtomically } from '../atomic-file.js';
 import type { Logger } from '../logger.js';
 import type { ModelManager } from './manager.js';
 import type { ModelConfig } from './model-config.js';
@@ -82,7 +82,8 @@ export class ConfigState {
       const configs = this.#next;
       this.#next = null;
       try {
-        await replaceFile(this.#file, `${JSON.stringify(configDocument(configs), null, 1)}\n`);
+        const text = `${JSON.stringify(configDocument(configs), null, 1)}\n`;
+        await writeAtomically(this.#file, text, { temporary: `${this.#file}.new`, mode: MODE });
         this.#tell(null);
       } catch (error) {
         this.#tell(error instanceof Error ? error.message : String(error));
@@ -99,27 +100,5 @@ export class ConfigState {
       this.#logger.info({ file: this.#file }, '--model_config_state_file: kept again');
     }
     this.#error = error;
-  }
-}
-
-/** Puts `text` in the place of a file; on its disk when this resolves. */
-async function replaceFile(file: string, text: string): Promise<void> {
-  const fresh = `${file}.new`;
-  // One that a dead server left behind; a link that somebody else put there is not followed.
-  await rm(fresh, { force: true });
-  const handle = await open(fresh, 'wx', MODE);
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(fresh, file);
-  // The rename itself is only on the disk once its folder is.
-  const folder = await open(dirname(file), 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }

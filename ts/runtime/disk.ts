@@ -1,7 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, open, rename, rm, rmdir, statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { type FileHandle, open, rm, rmdir, statfs } from 'node:fs/promises';
 import { ServingError } from '../errors.js';
 import type { ByteSource } from './zip.js';
 
@@ -50,30 +48,6 @@ export function isDiskFull(error: unknown): boolean {
  */
 export async function requireSpace(disk: Disk, folder: string, needed: number): Promise<void> {
   if ((await disk.freeBytes(folder)) < needed) throw diskFull(folder, needed);
-}
-
-/** Makes a finished folder's or file's name survive a power cut. */
-export async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Writes a small file so that readers see the old or the new text, never a part of it. */
-export async function writeAtomically(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${randomUUID()}.tmp`;
-  const handle = await open(temporary, 'w');
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(temporary, path);
-  await syncFolder(dirname(path));
 }
 
 /** Removes a folder if it is empty; one that is gone or in use stays as it is. */

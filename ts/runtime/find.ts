@@ -2,9 +2,10 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
+import { writeAtomically } from '../atomic-file.js';
 import { ServingError } from '../errors.js';
 import { absent, type Candidate, judge, libraryIn, type RuntimeSource } from './candidate.js';
-import { removeTree, writeAtomically } from './disk.js';
+import { removeTree } from './disk.js';
 import {
   type Installed,
   listInstalled,

@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Disk, removeTree, writeAtomically } from './disk.js';
+import { writeAtomically } from '../atomic-file.js';
+import { type Disk, removeTree } from './disk.js';
 import type { HttpClient } from './http.js';
 
 /** What an install tells while it runs. Sizes in bytes. */

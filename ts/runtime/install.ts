@@ -1,18 +1,11 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { syncFolder } from '../atomic-file.js';
 import { ServingError } from '../errors.js';
 import { redact } from '../proxy.js';
 import { type Delivery, deliverLocal, deliverRemote } from './deliver.js';
-import {
-  type Disk,
-  diskFull,
-  isDiskFull,
-  megabytes,
-  removeIfEmpty,
-  removeTree,
-  syncFolder,
-} from './disk.js';
+import { type Disk, diskFull, isDiskFull, megabytes, removeIfEmpty, removeTree } from './disk.js';
 import { createHttpClient } from './http.js';
 import { type InstallContext, type InstallEvent, PartStore, Progress } from './install-context.js';
 import { acquireLock } from './lock.js';

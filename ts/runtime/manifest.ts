@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, readdirSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { writeAtomically } from './disk.js';
+import { writeAtomically } from '../atomic-file.js';
 import { newestFirst, type Variant } from './platform.js';
 import type { UnpackedFile } from './unpack.js';
 
