@@ -106,10 +106,11 @@ describe('the tree', () => {
   });
 
   it('no hand-written source has more than 400 lines', () => {
-    const rust = sources('crates', '.rs').filter((file) => !/\/(target|tests)\//.test(file));
+    const rust = sources('crates', '.rs').filter((file) => !file.includes('/target/'));
     const all = [
       ...files.filter((file) => !file.includes('generated/')).map((file) => join('ts', file)),
       ...rust.map((file) => join('crates', file)),
+      ...sources('test', '.ts').map((file) => join('test', file)),
     ];
     const long = all.filter(
       (file) => readFileSync(join(ROOT, file), 'utf8').split('\n').length > 401,
