@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Answered, Asked } from './exchange.js';
 
 /** Who may call from a browser. */
 export interface CorsSettings {
@@ -10,34 +10,36 @@ export interface CorsSettings {
   readonly headers: readonly string[];
 }
 
-/** Adds the CORS headers to every answer under `/v1/`. Costs nothing when it is off. */
-export function addCors(app: FastifyInstance, settings: CorsSettings): void {
-  if (!settings.enabled) return;
+/** Adds the CORS headers to an answer. */
+export type AddCors = (request: Asked, reply: Answered) => void;
+
+/** What adds the CORS headers; null where they are off. */
+export function corsHeaders(settings: CorsSettings): AddCors | null {
+  if (!settings.enabled) return null;
   const any = settings.origins.includes('*');
   const allowed = new Set(settings.origins);
   const headers = settings.headers.join(', ');
-  app.addHook('onRequest', (request, reply, done) => {
-    if (/^\/v1\//i.test(request.raw.url ?? '')) {
-      const origin = request.headers.origin;
-      if (any) {
-        reply.header('access-control-allow-origin', '*');
-      } else {
-        reply.header('vary', 'Origin');
-        if (origin !== undefined && allowed.has(origin)) {
-          reply.header('access-control-allow-origin', origin);
-        }
+  return (request, reply) => {
+    const { origin } = request.headers;
+    if (any) {
+      reply.header('access-control-allow-origin', '*');
+    } else {
+      reply.header('vary', 'Origin');
+      if (origin !== undefined && allowed.has(origin)) {
+        reply.header('access-control-allow-origin', origin);
       }
-      reply.header('access-control-allow-methods', 'POST, GET');
-      reply.header('access-control-allow-headers', headers);
     }
-    done();
-  });
+    reply.header('access-control-allow-methods', 'POST, GET');
+    reply.header('access-control-allow-headers', headers);
+  };
 }
 
+const EMPTY = Buffer.alloc(0);
+
 /** Answers a preflight: 200 for an HTTP origin, else 400; always without a body. */
-export function answerPreflight(request: FastifyRequest, reply: FastifyReply): void {
-  const origin = request.headers.origin ?? '';
-  reply.statusCode = /https?:\/\//.test(origin) ? 200 : 400;
-  reply.header('content-type', 'text/html; charset=ISO-8859-1');
-  reply.send('');
+export function answerPreflight(exchange: Asked & Answered): void {
+  const origin = exchange.headers.origin ?? '';
+  exchange.statusCode = /https?:\/\//.test(origin) ? 200 : 400;
+  exchange.header('content-type', 'text/html; charset=ISO-8859-1');
+  exchange.send(EMPTY);
 }

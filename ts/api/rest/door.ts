@@ -1,11 +1,12 @@
 import type { IncomingMessage } from 'node:http';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type ServingError, toServingError } from '../../errors.js';
 import { challenge, type Identity } from '../../security/identity.js';
 import type { Action } from '../../security/scopes.js';
 import { certificateNames } from '../../security/tls-door.js';
 import type { Caller, Door } from '../door.js';
 import { closeAfterAnswer } from './connection.js';
+import type { Answered, Asked } from './exchange.js';
 import { sendError } from './reply.js';
 
 /** A body of up to this many bytes is read and dropped behind a refusal; a larger one costs its sender the connection. */
@@ -28,8 +29,8 @@ export class RestDoor {
    * @param model null for what is no model's; undefined where `enter` itself looks what the identity may see
    */
   pass(
-    request: FastifyRequest,
-    reply: FastifyReply,
+    request: Asked,
+    reply: Answered,
     { action, model }: { readonly action: Action; readonly model: string | null | undefined },
     enter: (identity: Identity | null) => void,
   ): void {
@@ -71,15 +72,16 @@ export class RestDoor {
   }
 }
 
-/** As in `server.ts`. */
-type CountRest = (model: string, code: number, tookUs: number) => void;
+/**
+ * Counts a request under `/v1/` that did not come to the engine.
+ *
+ * @param model the name in the path, empty where there is none
+ * @param code canonical code number
+ */
+export type CountRest = (model: string, code: number, tookUs: number) => void;
 
 /** Answers a request that is not let in, without reading its body. */
-export function sendRefused(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  error: ServingError,
-): void {
+export function sendRefused(request: Asked, reply: Answered, error: ServingError): void {
   if (error.code === 'UNAUTHENTICATED' || error.code === 'PERMISSION_DENIED') {
     reply.header('www-authenticate', challenge(error));
   }
@@ -88,7 +90,7 @@ export function sendRefused(
 }
 
 /** Prepares an answer to a request whose body is not read: a large one would be taken for the next request. */
-function refuseUnread(request: FastifyRequest, reply: FastifyReply): void {
+function refuseUnread(request: Asked, reply: Answered): void {
   const { 'content-length': length, 'transfer-encoding': coding } = request.headers;
   if (coding === undefined && Number(length ?? 0) <= DROPPED_BYTES) return;
   reply.header('connection', 'close');

@@ -1,15 +1,14 @@
 import type { Socket } from 'node:net';
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Code } from '../../errors.js';
 import type { Done, NonFinite, Target } from '../../native/infer-queue.js';
 import { LargeBody } from '../../native/large-body.js';
 import { type ModelGate, overloaded } from '../../security/admission.js';
 import { deadlineIn, type Inference, type RequestBody } from '../infer.js';
-import { observationOf } from '../observed.js';
 import { type BodyFailure, type BodyLimits, type OpenBody, readBody } from './body.js';
 import { type PredictForm, replyType } from './body-form.js';
 import { closeAfterAnswer, WAITING } from './connection.js';
 import { sendRefused } from './door.js';
+import type { Exchange } from './exchange.js';
 import { type ReplySettings, sendBody, sendError, sendErrorText } from './reply.js';
 import type { Choice, Verb } from './route.js';
 
@@ -78,30 +77,30 @@ export class RestInference {
   }
 
   /** Reads the body, runs it and replies; refuses it before that where there is too much to do. Returns at once. */
-  answer(target: RestTarget, request: FastifyRequest, reply: FastifyReply): void {
+  answer(target: RestTarget, exchange: Exchange): void {
     const { admission } = this.#inference;
     const refusal = this.#inference.isOverloaded(target.id)
       ? overloaded('too many requests wait for an inference thread')
       : admission.refusal(target.gate);
     if (refusal !== null) {
       this.#count(target.model, refusal.number, 0);
-      sendRefused(request, reply, refusal);
+      sendRefused(exchange, exchange, refusal);
       return;
     }
     // Who asks first whether to send the body is told now.
-    if (request.headers.expect !== undefined) reply.raw.writeContinue();
-    readBody(request.raw, this.#settings, this.#openBody, (failure, body) => {
+    if (exchange.headers.expect !== undefined) exchange.response.writeContinue();
+    readBody(exchange.raw, this.#settings, this.#openBody, (failure, body) => {
       if (body !== null) {
-        this.#run(target, body, request, reply);
+        this.#run(target, body, exchange);
         return;
       }
       this.#count(target.model, bodyCode(failure), 0);
-      sendBodyFailure(request, reply, failure);
+      sendBodyFailure(exchange, failure);
     });
   }
 
-  #run(target: RestTarget, body: RequestBody, request: FastifyRequest, reply: FastifyReply): void {
-    const socket = request.raw.socket as WaitingSocket;
+  #run(target: RestTarget, body: RequestBody, exchange: Exchange): void {
+    const socket = exchange.raw.socket as WaitingSocket;
     const large = body instanceof LargeBody ? body : null;
     if (socket.destroyed) {
       large?.close();
@@ -112,20 +111,20 @@ export class RestInference {
     if (refusal !== null) {
       large?.close();
       this.#count(target.model, refusal.number, 0);
-      sendRefused(request, reply, refusal);
+      sendRefused(exchange, exchange, refusal);
       return;
     }
     const deadline = deadlineIn(this.#settings.timeoutMs);
     const done: Done = (failure, bytes, version, stages) => {
       socket[WAITING] = 0;
       admission.leave(target.gate);
-      observationOf(request)?.answered(failure, version, stages);
+      exchange.observation?.answered(failure, version, stages);
       if (large !== null) letGo(socket, large);
       if (failure === null || version !== 0)
-        reply.header('x-servable-model-version', String(version));
-      if (this.#isDraining) reply.header('connection', 'close');
-      if (failure !== null || bytes === null) sendFailure(reply, failure);
-      else sendBody(request, reply, bytes, target.replyType, this.#settings);
+        exchange.header('x-servable-model-version', String(version));
+      if (this.#isDraining) exchange.header('connection', 'close');
+      if (failure !== null || bytes === null) sendFailure(exchange, failure);
+      else sendBody(exchange, exchange, bytes, target.replyType, this.#settings);
     };
     const ticket = this.#inference.run(target.id, body, deadline, done);
     if (socket[WAITING] === undefined) {
@@ -148,7 +147,7 @@ function letGo(socket: WaitingSocket, body: LargeBody): void {
   body.close();
 }
 
-function sendFailure(reply: FastifyReply, failure: Parameters<typeof sendError>[1] | null): void {
+function sendFailure(reply: Exchange, failure: Parameters<typeof sendError>[1] | null): void {
   if (failure === null) sendErrorText(reply, 500, 'the engine gave no reply');
   else sendError(reply, failure);
 }
@@ -160,15 +159,14 @@ function bodyCode(failure: BodyFailure): number {
   return failure.status >= 500 ? Code.INTERNAL : Code.INVALID_ARGUMENT;
 }
 
-function sendBodyFailure(request: FastifyRequest, reply: FastifyReply, failure: BodyFailure): void {
+function sendBodyFailure(exchange: Exchange, failure: BodyFailure): void {
   if (failure === null) {
     // The connection broke while the body came in: there is nobody to answer.
-    reply.hijack();
-    reply.raw.destroy();
+    exchange.response.destroy();
     return;
   }
   // What is left of the body would be taken for the next request.
-  reply.header('connection', 'close');
-  closeAfterAnswer(request.raw);
-  sendErrorText(reply, failure.status, failure.message);
+  exchange.header('connection', 'close');
+  closeAfterAnswer(exchange.raw);
+  sendErrorText(exchange, failure.status, failure.message);
 }

@@ -1,8 +1,8 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import { statusDocument } from '../../codec/status.js';
 import { codeName, ServingError } from '../../errors.js';
 import type { State } from '../../native/catalog.js';
 import { type CatalogReader, versionStatuses } from '../model-status.js';
+import type { Exchange } from './exchange.js';
 import { type ReplySettings, sendJson } from './reply.js';
 import type { Choice } from './route.js';
 
@@ -10,13 +10,12 @@ import type { Choice } from './route.js';
 export function answerStatus(
   catalog: CatalogReader,
   choice: Choice,
-  request: FastifyRequest,
-  reply: FastifyReply,
+  exchange: Exchange,
   settings: ReplySettings,
 ): void {
-  const wanted = wantedState(request);
+  const wanted = wantedState(exchange);
   const versions = versionStatuses(catalog, choice).filter(({ state }) => wanted(state));
-  sendJson(request, reply, statusDocument(versions), settings);
+  sendJson(exchange, exchange, statusDocument(versions), settings);
 }
 
 /**
@@ -27,26 +26,24 @@ export function answerStatus(
 export async function answerMetadata(
   read: () => Promise<ReturnType<CatalogReader['metadata']>>,
   choice: Choice,
-  request: FastifyRequest,
-  reply: FastifyReply,
+  exchange: Exchange,
   settings: ReplySettings,
 ): Promise<void> {
   const { version, signatureDefMap } = await read();
-  reply.header('x-servable-model-version', String(version));
+  exchange.header('x-servable-model-version', String(version));
   // protobufjs is only loaded where somebody asks.
   const { metadataDocument } = await import('../../codec/metadata.js');
   const document = metadataDocument(choice.name, version, signatureDefMap);
-  sendJson(request, reply, document, settings);
+  sendJson(exchange, exchange, document, settings);
 }
 
 /** Answers `GET /v1/models`: every model with its versions, their states, its labels, and what is wrong with its base path. */
 export function answerModels(
   catalog: Pick<CatalogReader, 'list' | 'source'>,
-  request: FastifyRequest,
-  reply: FastifyReply,
+  exchange: Exchange,
   settings: ReplySettings,
 ): void {
-  const wanted = wantedState(request);
+  const wanted = wantedState(exchange);
   const models = catalog.list().map((model) => ({
     name: model.name,
     model_version_status: model.versions
@@ -59,7 +56,7 @@ export function answerModels(
     version_labels: Object.fromEntries(model.labels.map((l) => [l.label, String(l.version)])),
     ...baseError(catalog, model.name),
   }));
-  sendJson(request, reply, `${JSON.stringify({ models }, null, 1)}\n`, settings);
+  sendJson(exchange, exchange, `${JSON.stringify({ models }, null, 1)}\n`, settings);
 }
 
 /** What is wrong with a model's base path, as a status; nothing while it is fine. */
@@ -76,8 +73,8 @@ function baseError(
 const STATES: readonly State[] = ['START', 'LOADING', 'AVAILABLE', 'UNLOADING', 'END'];
 
 /** The states that `?state=A,B` asks for; all where the query has none. */
-function wantedState(request: FastifyRequest): (state: State) => boolean {
-  const query = (request.raw.url ?? '').split('#')[0]?.split('?').slice(1).join('?') ?? '';
+function wantedState(exchange: Exchange): (state: State) => boolean {
+  const query = (exchange.raw.url ?? '').split('#')[0]?.split('?').slice(1).join('?') ?? '';
   const given = new URLSearchParams(query).getAll('state').flatMap((it) => it.split(','));
   const wanted = given.map((it) => it.trim().toUpperCase());
   const unknown = wanted.find((it) => !(STATES as readonly string[]).includes(it));

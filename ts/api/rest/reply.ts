@@ -1,7 +1,8 @@
 import { brotliCompress, constants, gzip } from 'node:zlib';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { ServingError } from '../../errors.js';
+import { type ServingError, toServingError } from '../../errors.js';
+import type { Logger } from '../../logger.js';
 import { OverloadError } from '../../security/admission.js';
+import type { Answered, Asked } from './exchange.js';
 
 /** What answers need to know besides their content. */
 export interface ReplySettings {
@@ -15,8 +16,8 @@ const RETRY_SECONDS = '1';
 
 /** Sends a JSON document. */
 export function sendJson(
-  request: FastifyRequest,
-  reply: FastifyReply,
+  request: Asked,
+  reply: Answered,
   content: string,
   settings: ReplySettings,
 ): void {
@@ -26,8 +27,8 @@ export function sendJson(
 
 /** Sends a body with status 200; large ones compressed when the client asks for it. */
 export function sendBody(
-  request: FastifyRequest,
-  reply: FastifyReply,
+  request: Asked,
+  reply: Answered,
   body: Buffer,
   type: string,
   { compressMinBytes }: ReplySettings,
@@ -47,7 +48,7 @@ export function sendBody(
  * Sends an error as TensorFlow Serving does: `{\n    "error": "…"\n}`, no newline at the end. What is refused because there is too much to
  * do says when to come again.
  */
-export function sendError(reply: FastifyReply, error: ServingError): void {
+export function sendError(reply: Answered, error: ServingError): void {
   if (error instanceof OverloadError) {
     reply.header('retry-after', String(Math.ceil(error.retryAfterMs / 1000)));
   }
@@ -55,7 +56,7 @@ export function sendError(reply: FastifyReply, error: ServingError): void {
 }
 
 /** {@link sendError} for a status that no code maps to. */
-export function sendErrorText(reply: FastifyReply, status: number, message: string): void {
+export function sendErrorText(reply: Answered, status: number, message: string): void {
   reply.statusCode = status;
   reply.header('content-type', JSON_TYPE);
   if ((status === 503 || status === 429) && !reply.hasHeader('retry-after')) {
@@ -78,6 +79,17 @@ function quote(text: string): string {
   );
 }
 
+/** Answers what nobody expected: logged whole, the client gets the id to ask about. */
+export function sendUnexpected(thrown: unknown, id: string, reply: Answered, logger: Logger): void {
+  const error = toServingError(thrown);
+  if (error.code !== 'INTERNAL') {
+    sendError(reply, error);
+    return;
+  }
+  logger.error({ err: thrown, requestId: id }, 'request failed');
+  sendErrorText(reply, 500, `internal error, request id ${id}`);
+}
+
 type Coding = 'br' | 'gzip';
 
 /** The coding a client accepts: gzip before br at equal weight, because it costs less. */
@@ -96,7 +108,7 @@ export function chooseCoding(accepted: string | undefined): Coding | null {
   return forGzip >= forBr ? 'gzip' : 'br';
 }
 
-function compress(reply: FastifyReply, body: Buffer, coding: Coding): void {
+function compress(reply: Answered, body: Buffer, coding: Coding): void {
   const done = (error: Error | null, packed: Buffer): void => {
     // Without the coding the answer is larger, not wrong.
     if (error === null) reply.header('content-encoding', coding);
