@@ -98,6 +98,8 @@ export declare class NativeQueue {
   cancel(ticket: number, target: number, code: number, queuedCode: number): boolean
   /** Wakes a thread for the requests of this turn that went into batching queues. */
   flush(): void
+  /** Whether a request for the target's model would be refused now, because too many wait for the pool. Only where its path names it. */
+  isFull(target: number): boolean
   /** Counts a request that was answered with `code` before it came here. */
   refuse(target: number, code: number): void
 }
@@ -551,9 +553,6 @@ export interface PoolInfo {
   /** Jobs that run. */
   running: number
 }
-
-/** Whether a server's request would be refused now. */
-export declare function poolIsFull(): boolean
 
 /** What to call. */
 export interface PredictCall {

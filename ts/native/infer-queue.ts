@@ -5,7 +5,6 @@ import type { NativeQueue } from './binding.js';
 import { attempt, type Completions, completions } from './completions.js';
 import { LargeBody } from './large-body.js';
 import { addon, call, nativeError } from './load.js';
-import { poolIsFull } from './pool.js';
 import type { Done, Target } from './target.js';
 
 export type * from './target.js';
@@ -210,10 +209,10 @@ export class InferQueue {
     this.#settleIdle();
   }
 
-  /** Whether too many wait for the pool; only asks where many of this thread do and the target's last request went there. */
+  /** Whether too many of the target's model wait for the pool; only asks where many of this thread do and the target's last request went there. */
   isOverloaded(target: number): boolean {
     if (this.#pooled.size < MANY_POOLED || !this.#pooledTargets.has(target)) return false;
-    return poolIsFull();
+    return this.#native.isFull(target);
   }
 
   /** Requests that are not answered yet. */

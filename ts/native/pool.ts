@@ -4,7 +4,7 @@ import { addon, call } from './load.js';
 export interface PoolOptions {
   /** Threads; default one per core. */
   threads?: number;
-  /** Jobs that may wait; more are refused with `UNAVAILABLE`. Default 4096. */
+  /** Jobs that may wait; more of a model are refused with `UNAVAILABLE` unless it has less than its share of them. Default 4096. */
   maxQueued?: number;
   /** Requests of a server that would wait longer are refused too; 0 never. Default 2000. */
   maxQueueTimeMs?: number;
@@ -18,9 +18,4 @@ export interface PoolOptions {
 export function configurePool(options: PoolOptions): void {
   const { threads = null, maxQueued = null, maxQueueTimeMs = null } = options;
   call(() => addon().configurePool(threads, maxQueued, maxQueueTimeMs));
-}
-
-/** Whether a server's request would be refused now, because too many wait for the pool. */
-export function poolIsFull(): boolean {
-  return addon().poolIsFull();
 }

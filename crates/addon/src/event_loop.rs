@@ -8,6 +8,7 @@ use napi::Env;
 use napi::bindgen_prelude::{Array, BigInt, Function, JavaScriptClassExt};
 use napi_derive::napi;
 use parking_lot::Mutex;
+use servable_engine::schedule::lines::Line;
 use servable_engine::schedule::pool::{Job, Verdict};
 use servable_engine::schedule::tick::Turn;
 
@@ -137,6 +138,7 @@ fn load_job(mut reply: Reply, options: NativeLoadOptions, threads: LoadThreads) 
         }
     });
     Job {
+        line: Line::default(),
         deadline: None,
         cancel,
         run,

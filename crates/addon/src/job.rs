@@ -19,6 +19,7 @@ pub fn on_pool(
     body: Body,
     (waited, deadline): (Duration, Option<Instant>),
 ) -> Job {
+    let line = target.line(body.bytes());
     let cancel = reply.cancel();
     let answered = cancel.clone();
     let queued_at = Instant::now();
@@ -55,6 +56,7 @@ pub fn on_pool(
         }
     });
     Job {
+        line,
         deadline,
         cancel,
         run,

@@ -99,6 +99,7 @@ impl NativeLoop {
     ) -> Job {
         let mut reply = Reply::new(&self.outbox, ticket);
         let cancel = reply.cancel();
+        let line = direct.line();
         let run = Box::new(move |verdict| match verdict {
             Verdict::Run if reply.begin_run() => {
                 let lent = lent_ranges(&inputs);
@@ -121,6 +122,7 @@ impl NativeLoop {
             }
         });
         Job {
+            line,
             deadline: None,
             cancel,
             run,

@@ -12,6 +12,7 @@ use napi_derive::napi;
 use parking_lot::Mutex;
 use servable_codec::{Code, Error};
 use servable_engine::Engine;
+use servable_engine::schedule::lines::Line;
 use servable_engine::schedule::pool::{Job, Pool};
 use servable_engine::tensorflow::TensorFlowModel;
 
@@ -110,6 +111,7 @@ pub fn submit_load(threads: LoadThreads, job: Job) -> std::result::Result<(), Er
         LoadThreads::Usual => pool.submit(job),
         LoadThreads::Low => {
             let Job {
+                line,
                 deadline,
                 cancel,
                 run,
@@ -119,6 +121,7 @@ pub fn submit_load(threads: LoadThreads, job: Job) -> std::result::Result<(), Er
                 run(verdict);
             });
             pool.submit(Job {
+                line,
                 deadline,
                 cancel,
                 run,
@@ -238,11 +241,10 @@ pub fn configure_pool(
     Ok(())
 }
 
-/// Whether a server's request would be refused now.
-#[napi(catch_unwind)]
-pub fn pool_is_full() -> bool {
+/// Whether a server's request for a model would be refused now.
+pub fn is_full(line: Line) -> bool {
     let pools = POOLS.lock();
-    pools.infer.as_ref().is_some_and(|pool| pool.is_full())
+    pools.infer.as_ref().is_some_and(|pool| pool.is_full(line))
 }
 
 /// What the pool is doing.

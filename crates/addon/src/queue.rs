@@ -21,7 +21,7 @@ use crate::metrics::stage_numbers;
 use crate::outbox::{Outbox, Reply};
 use crate::outputs::reply_buffer;
 use crate::pin::{Pin, Pinned};
-use crate::process::{ENGINE, submit};
+use crate::process::{self, ENGINE, submit};
 use crate::target::{Target, TargetSpec};
 
 /// Pooled bodies below this are copied, larger ones pinned. JavaScript pins by the same rule.
@@ -317,6 +317,13 @@ impl NativeQueue {
     #[napi(catch_unwind)]
     pub fn flush(&self) {
         ENGINE.batcher.flush();
+    }
+
+    /// Whether a request for the target's model would be refused now, because too many wait for the pool. Only where its path names it.
+    #[napi(catch_unwind)]
+    pub fn is_full(&self, target: u32) -> bool {
+        let target = self.targets.get(target as usize).and_then(Option::as_ref);
+        target.is_some_and(|target| process::is_full(target.line(&[])))
     }
 
     /// Counts a request that was answered with `code` before it came here.

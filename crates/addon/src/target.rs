@@ -6,8 +6,10 @@ use napi::bindgen_prelude::BigInt;
 use napi_derive::napi;
 use servable_codec::Error;
 use servable_codec::json::print::NonFinite;
+use servable_codec::proto::named_model;
 use servable_engine::catalog::Choice;
 use servable_engine::infer::Method;
+use servable_engine::schedule::lines::Line;
 use servable_engine::{BodyForm, Call, Settings};
 
 use crate::error::{Fault, Result, throw};
@@ -66,6 +68,15 @@ impl Target {
     /// The model in the path.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Where a request to this target waits for the pool. Over gRPC its body tells the model.
+    pub fn line(&self, body: &[u8]) -> Line {
+        let is_nested = self.method == Method::GrpcMultiInference;
+        match self.name.as_str() {
+            "" => named_model(body, is_nested).map_or_else(Line::default, Line::of),
+            name => Line::of(name),
+        }
     }
 
     /// One request to this target but for its body, which has waited for `queued`.

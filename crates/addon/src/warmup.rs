@@ -8,6 +8,7 @@ use napi::Env;
 use napi::bindgen_prelude::Object;
 use napi_derive::napi;
 use servable_codec::{Code, Error};
+use servable_engine::schedule::lines::Line;
 use servable_engine::schedule::pool::{Job, Verdict};
 use servable_engine::servable::Servable;
 use servable_engine::tensorflow::TensorFlowModel;
@@ -67,6 +68,7 @@ impl NativeLoop {
             }
         });
         let job = Job {
+            line: Line::default(),
             deadline: None,
             cancel,
             run,

@@ -3,7 +3,9 @@
 
 mod support;
 
-use servable_codec::proto::{ModelSpec, Version, inference, predict, session_run, tensor};
+use servable_codec::proto::{
+    ModelSpec, Version, inference, named_model, predict, session_run, tensor,
+};
 use servable_codec::{Classifications, DType, Strings, TensorLimits};
 use support::message::{Message, shape};
 
@@ -268,4 +270,25 @@ fn session_runs_go_both_ways() {
         .message(1, &named)
         .message(3, &Message::default().bytes(4, b"stable"));
     assert_eq!(out, wanted.0);
+}
+
+#[test]
+fn a_requests_model_is_seen_without_reading_the_rest() {
+    let body = sample_request();
+    assert_eq!(named_model(&body, false), Some("model"));
+    // The rest may even be cut off.
+    assert_eq!(named_model(&body[..30], false), Some("model"));
+    let task = Message::default().message(1, &Message::default().bytes(1, b"in a task"));
+    let multi = Message::default().message(1, &task).0;
+    assert_eq!(named_model(&multi, true), Some("in a task"));
+    let nameless = Message::default().message(1, &Message::default()).0;
+    for other in [b"".as_slice(), b"\xff\xff", b"\x0a\x05\x0a", &nameless] {
+        assert_eq!(named_model(other, false), None);
+        assert_eq!(named_model(other, true), None);
+    }
+    let late = (0..100).fold(Message::default(), |message, _| message.number(50, 1));
+    let late = late
+        .message(1, &Message::default().bytes(1, b"far behind"))
+        .0;
+    assert_eq!(named_model(&late, false), None, "the search has a bound");
 }

@@ -6,6 +6,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use servable_codec::Code;
+use servable_engine::schedule::lines::Line;
 use servable_engine::schedule::pool::{Cancel, Job, Pool, Verdict};
 
 const LONG: Duration = Duration::from_secs(20);
@@ -14,6 +15,7 @@ fn job(verdicts: &Sender<Verdict>, deadline: Option<Instant>, cancel: &Cancel) -
     let verdicts = verdicts.clone();
     let run = Box::new(move |verdict| verdicts.send(verdict).unwrap());
     Job {
+        line: Line::default(),
         deadline,
         cancel: cancel.clone(),
         run,
@@ -29,6 +31,7 @@ fn block(pool: &Pool) -> Sender<()> {
         let _ = wait.recv();
     });
     pool.submit(Job {
+        line: Line::default(),
         deadline: None,
         cancel: Cancel::default(),
         run,
@@ -90,6 +93,7 @@ fn a_wait_that_would_be_too_long_is_refused_once_many_wait() {
     });
     let cancel = Cancel::default();
     pool.submit(Job {
+        line: Line::default(),
         deadline: None,
         cancel: cancel.clone(),
         run,
@@ -98,13 +102,16 @@ fn a_wait_that_would_be_too_long_is_refused_once_many_wait() {
     slept.recv_timeout(LONG).unwrap();
     let release = block(&pool);
     for waiting in 0..64 {
-        assert!(!pool.is_full(), "{waiting} wait");
+        assert!(!pool.is_full(Line::default()), "{waiting} wait");
         assert!(
             pool.submit(job(&sender, None, &cancel)).is_ok(),
             "{waiting} wait"
         );
     }
-    assert!(pool.is_full(), "whoever comes now would be refused");
+    assert!(
+        pool.is_full(Line::default()),
+        "whoever comes now would be refused"
+    );
     let error = pool.submit(job(&sender, None, &cancel)).unwrap_err();
     assert_eq!(error.code, Code::Unavailable);
     assert_eq!(next(&verdicts), Verdict::Refused);
@@ -144,6 +151,7 @@ fn a_panic_costs_neither_the_thread_nor_the_jobs_behind_it() {
     let (sender, verdicts) = mpsc::channel();
     let run = Box::new(|_| panic!("on purpose"));
     pool.submit(Job {
+        line: Line::default(),
         deadline: None,
         cancel: Cancel::default(),
         run,
@@ -151,4 +159,84 @@ fn a_panic_costs_neither_the_thread_nor_the_jobs_behind_it() {
     .unwrap();
     pool.submit(job(&sender, None, &Cancel::default())).unwrap();
     assert_eq!(next(&verdicts), Verdict::Run);
+}
+
+/// Holds one thread with a job of a model until the sender is dropped.
+fn hold(pool: &Pool, model: &str) -> Sender<()> {
+    let (release, wait) = mpsc::channel::<()>();
+    let (started, running) = mpsc::channel();
+    let run = Box::new(move |_| {
+        started.send(()).unwrap();
+        let _ = wait.recv();
+    });
+    pool.submit(of(model, run)).unwrap();
+    running.recv_timeout(LONG).unwrap();
+    release
+}
+
+fn of(model: &str, run: Box<dyn FnOnce(Verdict) + Send>) -> Job {
+    Job {
+        line: Line::of(model),
+        deadline: None,
+        cancel: Cancel::default(),
+        run,
+    }
+}
+
+#[test]
+fn a_fast_model_is_answered_while_a_slow_one_holds_all_threads_and_its_line_is_full() {
+    let pool = Pool::start("t", 2, 8).unwrap();
+    // Teaches the pool that the slow model's runs take their time.
+    let (done, slept) = mpsc::channel();
+    let run = Box::new(move |_| {
+        std::thread::sleep(Duration::from_millis(400));
+        done.send(()).unwrap();
+    });
+    pool.submit(of("slow", run)).unwrap();
+    slept.recv_timeout(LONG).unwrap();
+    let held = [hold(&pool, "slow"), hold(&pool, "slow")];
+    let (order, ends) = mpsc::channel();
+    let job = |model: &'static str| {
+        let order = order.clone();
+        of(
+            model,
+            Box::new(move |verdict| order.send((model, verdict)).unwrap()),
+        )
+    };
+    for _ in 0..8 {
+        pool.submit(job("slow")).unwrap();
+    }
+    assert!(pool.is_full(Line::of("slow")));
+    assert!(pool.submit(job("slow")).is_err());
+    assert_eq!(ends.recv_timeout(LONG).unwrap(), ("slow", Verdict::Refused));
+    for _ in 0..20 {
+        assert!(!pool.is_full(Line::of("fast")), "it has places of its own");
+        pool.submit(job("fast")).unwrap();
+        assert_eq!(ends.recv_timeout(LONG).unwrap(), ("fast", Verdict::Run));
+    }
+    assert_eq!(pool.waiting(), 8, "the slow ones still wait");
+    drop(held);
+    for _ in 0..8 {
+        assert_eq!(ends.recv_timeout(LONG).unwrap(), ("slow", Verdict::Run));
+    }
+}
+
+#[test]
+fn what_waits_is_still_done_when_the_pool_is_dropped() {
+    let pool = Pool::start("t", 2, 8).unwrap();
+    let (sender, verdicts) = mpsc::channel();
+    let held = [block(&pool), block(&pool)];
+    for _ in 0..4 {
+        pool.submit(job(&sender, None, &Cancel::default())).unwrap();
+    }
+    drop(pool);
+    drop(held);
+    for _ in 0..4 {
+        assert_eq!(next(&verdicts), Verdict::Run);
+    }
+    drop(sender);
+    assert!(
+        verdicts.recv_timeout(LONG).is_err(),
+        "the threads hold nothing any more"
+    );
 }

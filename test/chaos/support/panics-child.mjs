@@ -206,7 +206,7 @@ function callDirectly() {
     flight_bytes: () => native.flightBytes(),
     open_flight: () => native.openFlight(-1, [], []),
     clear_suspect: () => native.clearSuspect(1n),
-    pool_is_full: () => native.poolIsFull(),
+    is_full: queue((it) => it.isFull(0)),
     cancel: queue((it) => it.cancel(1)),
     drop_target: queue((it) => it.dropTarget(0)),
     read_body: queue((it) => it.readBody(0)),

@@ -15,5 +15,5 @@ mod tensor_encode;
 mod tensor_values;
 pub(crate) mod wire;
 
-pub use model_spec::{ModelSpec, Version};
+pub use model_spec::{ModelSpec, Version, named_model};
 pub use wire::is_malformed;

@@ -97,6 +97,27 @@ impl<'a> ModelSpec<'a> {
     }
 }
 
+/// Fields of a message that are looked at for its model's name, which comes first from every client.
+const FIRST_FIELDS: usize = 8;
+
+/// The model that a request names, without reading the rest of it: in its first field, or (`in_task`, of MultiInference) in its first
+/// task's. `None` where that is not to be seen; whoever runs the request finds out why.
+pub fn named_model(request: &[u8], in_task: bool) -> Option<&str> {
+    let holder = if in_task { first(request)? } else { request };
+    std::str::from_utf8(first(first(holder)?)?).ok()
+}
+
+/// What is in a message's field 1.
+fn first(message: &[u8]) -> Option<&[u8]> {
+    let mut reader = Reader::new(message);
+    for _ in 0..FIRST_FIELDS {
+        if let (1, Value::Bytes(bytes)) = reader.next().ok()?? {
+            return Some(bytes);
+        }
+    }
+    None
+}
+
 fn int64_value(wrapper: &[u8], before: i64) -> Result<i64, Malformed> {
     let mut value = before;
     let mut reader = Reader::new(wrapper);

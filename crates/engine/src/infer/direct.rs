@@ -10,6 +10,7 @@ use servable_codec::{ALIGNMENT, AlignedBuf, Code, DType, Error, TensorLimits};
 use super::feed::feed;
 use crate::counters::{INPUT_BORROWS, INPUT_COPIES};
 use crate::runner::{RunMode, Runner};
+use crate::schedule::lines::Line;
 use crate::schedule::tick::Stopwatch;
 use crate::servable::{Servable, Signature};
 
@@ -88,6 +89,11 @@ impl<R: Runner> Direct<R> {
             signature: found,
             plan,
         })
+    }
+
+    /// Where the call waits for the pool: with those of the same model.
+    pub fn line(&self) -> Line {
+        Line::numbered(Arc::as_ptr(&self.servable).addr() as u64)
     }
 
     /// The expected cost if the call may run on the event loop.

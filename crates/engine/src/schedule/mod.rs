@@ -4,5 +4,6 @@
 //! who runs it sees only feeds and outputs: see [`crate::infer::Work`].
 
 pub mod batch;
+pub mod lines;
 pub mod pool;
 pub mod tick;

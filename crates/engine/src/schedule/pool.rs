@@ -2,12 +2,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use servable_codec::{Code, Error};
+
+use super::lines::{Line, Lines};
 
 /// Whether a job may still run when its turn comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +56,8 @@ impl Cancel {
 
 /// One piece of work. It is called exactly once, whatever the verdict.
 pub struct Job {
+    /// Whose it is: models get equal shares of the threads.
+    pub line: Line,
     /// Not run after this moment.
     pub deadline: Option<Instant>,
     /// Not run once cancelled.
@@ -62,36 +66,27 @@ pub struct Job {
     pub run: Box<dyn FnOnce(Verdict) + Send>,
 }
 
-/// Jobs that may always wait, however slow they are: clients with a connection or a few each are not refused.
+/// Jobs of a line that may always wait, however slow they are: clients with a connection or a few each are not refused.
 const ALWAYS_WELCOME: usize = 64;
 
-/// A fixed number of threads behind a bounded queue.
+/// A fixed number of threads behind bounded queues, one for each model. Where it is more than one, one more stands by for a model
+/// that has nothing running while runs that take much longer hold all others: those cannot be interrupted.
 pub struct Pool {
-    sender: Sender<Job>,
+    shared: Arc<Shared>,
     threads: usize,
     longest_wait: Option<Duration>,
-    progress: Arc<Progress>,
 }
 
-/// What the threads are doing.
-#[derive(Default)]
-struct Progress {
-    busy: AtomicUsize,
-    /// Moving average of what a job takes, nanoseconds. Updates race on purpose: a lost one costs less than a lock.
-    usual_nanos: AtomicU64,
+struct Shared {
+    state: Mutex<State>,
+    /// Something may run, or the pool is closed.
+    wake: Condvar,
 }
 
-impl Progress {
-    fn learn(&self, took: Duration) {
-        let sample = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX / 16);
-        let old = self.usual_nanos.load(Ordering::Relaxed);
-        let new = if old == 0 {
-            sample
-        } else {
-            old - old / 16 + sample / 16
-        };
-        self.usual_nanos.store(new, Ordering::Relaxed);
-    }
+struct State {
+    lines: Lines<Job>,
+    idle: usize,
+    closing: bool,
 }
 
 impl Pool {
@@ -100,14 +95,22 @@ impl Pool {
     /// # Errors
     /// `ResourceExhausted` when the system refuses the first thread; with fewer than asked for the pool still works.
     pub fn start(name: &str, threads: usize, capacity: usize) -> Result<Self, Error> {
-        let (sender, receiver) = bounded(capacity.max(1));
-        let progress = Arc::new(Progress::default());
+        let threads = threads.max(1);
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
+                lines: Lines::new(threads, capacity),
+                idle: 0,
+                closing: false,
+            }),
+            wake: Condvar::new(),
+        });
+        let spare = usize::from(threads > 1);
         let mut started = 0;
-        for number in 0..threads.max(1) {
-            let (receiver, progress) = (receiver.clone(), Arc::clone(&progress));
+        for number in 0..threads + spare {
+            let its = Arc::clone(&shared);
             let spawned = thread::Builder::new()
                 .name(format!("{name}-{number}"))
-                .spawn(move || work(&receiver, &progress));
+                .spawn(move || its.work());
             match spawned {
                 Ok(_) => started += 1,
                 Err(error) if started == 0 => {
@@ -119,15 +122,16 @@ impl Pool {
                 Err(_) => break,
             }
         }
+        let threads = threads.min(started);
+        shared.state.lock().lines.set_threads(threads);
         Ok(Self {
-            sender,
-            threads: started,
+            shared,
+            threads,
             longest_wait: None,
-            progress,
         })
     }
 
-    /// Refuses jobs that would wait longer than this, judged by what jobs took lately, unless only a few wait.
+    /// Refuses jobs that would wait longer than this, judged by what jobs took lately, unless only a few of their line wait.
     ///
     /// A bound on the number alone would either refuse bursts of quick jobs or let slow ones pile up for minutes.
     #[must_use]
@@ -136,53 +140,49 @@ impl Pool {
         self
     }
 
-    /// Queues a job. A full queue, or one in which it would wait too long, calls it with [`Verdict::Refused`] at once and is an
+    /// Queues a job. A full line, or one in which it would wait too long, calls it with [`Verdict::Refused`] at once and is an
     /// error.
     ///
     /// # Errors
-    /// `Unavailable` when the queue is full.
+    /// `Unavailable` when the line is full.
     pub fn submit(&self, job: Job) -> Result<(), Error> {
-        if self.would_wait_too_long() {
-            return self.refuse(job);
-        }
-        self.submit_patiently(job)
+        self.queue(job, self.longest_wait)
     }
 
     /// As [`submit`](Self::submit), for callers that would rather wait long than be refused: only the number of jobs counts.
     ///
     /// # Errors
-    /// `Unavailable` when the queue is full.
+    /// `Unavailable` when the line is full.
     pub fn submit_patiently(&self, job: Job) -> Result<(), Error> {
-        match self.sender.try_send(job) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) => self.refuse(job),
-        }
+        self.queue(job, None)
     }
 
-    fn refuse(&self, refused: Job) -> Result<(), Error> {
+    fn queue(&self, job: Job, longest_wait: Option<Duration>) -> Result<(), Error> {
+        let mut state = self.shared.state.lock();
+        if state.is_full(job.line, longest_wait) {
+            let waiting = state.lines.waiting_in(job.line);
+            drop(state);
+            return self.refuse(job, waiting);
+        }
+        state.lines.push(job.line, job);
+        self.shared.call_one(state);
+        Ok(())
+    }
+
+    fn refuse(&self, refused: Job, waiting: usize) -> Result<(), Error> {
         (refused.run)(Verdict::Refused);
+        let threads = self.threads;
         Err(Error::new(
             Code::Unavailable,
             format!(
-                "The inference queue is full: {} requests are waiting for {} threads",
-                self.sender.len(),
-                self.threads
+                "The inference queue is full: {waiting} requests are waiting for {threads} threads"
             ),
         ))
     }
 
-    fn would_wait_too_long(&self) -> bool {
-        let (Some(longest), waiting) = (self.longest_wait, self.sender.len()) else {
-            return false;
-        };
-        let usual = self.progress.usual_nanos.load(Ordering::Relaxed);
-        let expected = u128::from(usual) * waiting as u128 / self.threads as u128;
-        waiting >= ALWAYS_WELCOME && expected > longest.as_nanos()
-    }
-
-    /// Whether [`submit`](Self::submit) would refuse a job now.
-    pub fn is_full(&self) -> bool {
-        self.sender.is_full() || self.would_wait_too_long()
+    /// Whether [`submit`](Self::submit) would refuse a job of this line now.
+    pub fn is_full(&self, line: Line) -> bool {
+        self.shared.state.lock().is_full(line, self.longest_wait)
     }
 
     /// Threads of the pool.
@@ -192,34 +192,79 @@ impl Pool {
 
     /// Jobs that wait.
     pub fn waiting(&self) -> usize {
-        self.sender.len()
+        self.shared.state.lock().lines.waiting()
     }
 
     /// Jobs that run.
     pub fn running(&self) -> usize {
-        self.progress.busy.load(Ordering::Relaxed)
+        self.shared.state.lock().lines.running()
     }
 }
 
-fn work(receiver: &Receiver<Job>, progress: &Progress) {
-    for job in receiver {
-        let verdict = if job.cancel.is_cancelled() {
-            Verdict::Cancelled
-        } else if job
-            .deadline
-            .is_some_and(|deadline| Instant::now() >= deadline)
-        {
-            Verdict::Expired
-        } else {
-            Verdict::Run
-        };
-        progress.busy.fetch_add(1, Ordering::Relaxed);
-        let start = Instant::now();
-        // A job answers through a guard of its own, so a panic loses no reply; it must not cost the thread either.
-        let _ = catch_unwind(AssertUnwindSafe(|| (job.run)(verdict)));
-        if verdict == Verdict::Run {
-            progress.learn(start.elapsed());
-        }
-        progress.busy.fetch_sub(1, Ordering::Relaxed);
+impl Drop for Pool {
+    /// What waits is still done; then the threads end.
+    fn drop(&mut self) {
+        self.shared.state.lock().closing = true;
+        self.shared.wake.notify_all();
     }
+}
+
+impl State {
+    fn is_full(&self, line: Line, longest_wait: Option<Duration>) -> bool {
+        let is_slow = || {
+            self.lines.waiting_in(line) >= ALWAYS_WELCOME
+                && longest_wait.is_some_and(|longest| self.lines.expected_wait(line) > longest)
+        };
+        !self.lines.has_room(line) || is_slow()
+    }
+}
+
+impl Shared {
+    fn work(&self) {
+        let mut state = self.state.lock();
+        loop {
+            match state.lines.begin() {
+                Some(turn) => {
+                    let (ticket, job) = turn.split();
+                    self.call_one(state);
+                    let took = run(job);
+                    state = self.state.lock();
+                    state.lines.ended(ticket, took);
+                }
+                None if state.closing => return,
+                None => {
+                    state.idle += 1;
+                    self.wake.wait(&mut state);
+                    state.idle -= 1;
+                }
+            }
+        }
+    }
+
+    /// Wakes a thread if there is one for what waits. The lock is let go before, for the thread to take.
+    fn call_one(&self, state: MutexGuard<'_, State>) {
+        let is_wanted = state.idle > 0 && state.lines.may_start();
+        drop(state);
+        if is_wanted {
+            self.wake.notify_one();
+        }
+    }
+}
+
+/// Does a job; returns how long it ran, `None` where it was not run.
+fn run(job: Job) -> Option<Duration> {
+    let verdict = if job.cancel.is_cancelled() {
+        Verdict::Cancelled
+    } else if job
+        .deadline
+        .is_some_and(|deadline| Instant::now() >= deadline)
+    {
+        Verdict::Expired
+    } else {
+        Verdict::Run
+    };
+    let start = Instant::now();
+    // A job answers through a guard of its own, so a panic loses no reply; it must not cost the thread either.
+    let _ = catch_unwind(AssertUnwindSafe(|| (job.run)(verdict)));
+    (verdict == Verdict::Run).then(|| start.elapsed())
 }
