@@ -1,3 +1,4 @@
+import { constants, PerformanceObserver } from 'node:perf_hooks';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { InferQueue } from '../../ts/native/infer-queue.js';
 import type { LargeBody } from '../../ts/native/large-body.js';
@@ -52,6 +53,49 @@ test('a body can be run twice, and takes no parts after the first run', async ()
   body.write(Buffer.from('garbage'));
   expect(await answer(body)).toEqual({ predictions });
   body.close();
+});
+
+test('a part with memory of its own gives it back as it is written, others keep theirs', async () => {
+  const text = Buffer.from(JSON.stringify({ instances: new Array(30_000).fill(2) }));
+  const middle = text.length >> 1;
+  const own = Buffer.allocUnsafeSlow(middle);
+  text.copy(own);
+  const shared = text.subarray(middle);
+  const body = queue.openBody(0);
+  body.write(own);
+  body.write(shared);
+  expect([own.length, shared.length]).toEqual([0, text.length - middle]);
+  expect(body.bytes).toBe(text.length);
+  expect(await answer(body)).toEqual({ predictions: new Array(30_000).fill(3) });
+  expect(String(body.read())).toBe(String(text));
+  body.close();
+});
+
+test('bodies in parts start no collections of the whole heap', async () => {
+  let collections = 0;
+  const observer = new PerformanceObserver((list) => {
+    for (const { detail } of list.getEntries() as unknown as { detail: { kind: number } }[]) {
+      if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) collections += 1;
+    }
+  });
+  observer.observe({ entryTypes: ['gc'] });
+  const send = async (write: (body: LargeBody, part: Buffer) => void): Promise<number> => {
+    collections = 0;
+    for (let i = 0; i < 300; i += 1) {
+      const body = queue.openBody(1 << 20);
+      for (let part = 0; part < 16; part += 1) write(body, Buffer.allocUnsafeSlow(1 << 16));
+      body.close();
+      // Collections are told of in a later turn.
+      await new Promise(setImmediate);
+    }
+    return collections;
+  };
+  const freed = await send((body, part) => body.write(part));
+  // As above but for the memory: two Buffers on it have it kept.
+  const kept = await send((body, part) => body.write(part.subarray(1)));
+  observer.disconnect();
+  expect(freed).toBeLessThanOrEqual(1);
+  expect(kept).toBeGreaterThan(2);
 });
 
 test('a body closed while it runs is read to its end', async () => {

@@ -267,6 +267,13 @@ export declare function encodeTensorProto(tensors: { name: string; dtype: number
 export declare function flightBytes(): number
 
 /**
+ * Takes an ArrayBuffer's memory away and frees it, where V8 made it: what stands on it is empty afterwards.
+ *
+ * Left alone it would stay until the next garbage collection, and V8 starts a whole one for every 64 MiB.
+ */
+export declare function freeArrayBuffer(memory: ArrayBuffer): void
+
+/**
  * What the GPUs did at the last look. A thread of its own looks, because the driver may take seconds: the first question is
  * answered with none, and nothing looks while nobody asks.
  */

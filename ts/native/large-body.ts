@@ -1,15 +1,18 @@
 import type { NativeQueue } from './binding.js';
 import { attempt } from './completions.js';
-import { call } from './load.js';
+import { addon, call } from './load.js';
 
 /** The native queue as far as a large body needs it. */
 export type BodyStore = Pick<NativeQueue, 'openBody' | 'writeBody' | 'readBody' | 'closeBody'>;
+
+/** Smaller parts are left to the garbage collector. */
+const FREED_BYTES = 4096;
 
 /**
  * A request's body that comes in parts and lies in native memory.
  *
  * As a `Buffer` of JavaScript's it would cost part of a whole garbage collection, which V8 starts every 64 MiB of them, and its
- * memory would stay taken until the next one. Closing this frees it at once, or when the last run that reads it ends.
+ * memory would stay taken until the next one; so would the parts, if their memory were not freed as they are written. Closing this frees it at once, or when the last run that reads it ends.
  */
 export class LargeBody {
   /** The store's number. */
@@ -25,14 +28,18 @@ export class LargeBody {
   }
 
   /**
-   * Appends a part, which is copied.
+   * Appends a part, which is copied. One that has an ArrayBuffer of its own is empty afterwards: its memory is free again.
    *
    * @throws {ServingError} `RESOURCE_EXHAUSTED` there is no memory for it
    */
   write(part: Buffer): void {
     if (this.#closed) return;
+    const { length } = part;
     call(() => this.#store.writeBody(this.id, part));
-    this.#bytes += part.length;
+    this.#bytes += length;
+    if (length >= FREED_BYTES && length === part.buffer.byteLength) {
+      attempt(() => addon().freeArrayBuffer(part.buffer as ArrayBuffer));
+    }
   }
 
   /** How long it has become. */

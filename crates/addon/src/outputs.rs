@@ -2,12 +2,23 @@
 
 use napi::Env;
 use napi::bindgen_prelude::{Array, ArrayBuffer, BufferSlice, Float64ArraySlice, Object};
+use napi_derive::napi;
 use servable_codec::{AlignedBuf, Strings, ViewData};
 use servable_engine::runner::RunnerTensor;
 use servable_engine::tensorflow::TensorFlowTensor;
 
+use crate::error::{Result, refused};
+
 /// Smaller results are copied: below this a copy costs less than a finalizer (see ARCHITECTURE.md).
 const EXTERNAL_BYTES: usize = 4096;
+
+/// Takes an ArrayBuffer's memory away and frees it, where V8 made it: what stands on it is empty afterwards.
+///
+/// Left alone it would stay until the next garbage collection, and V8 starts a whole one for every 64 MiB.
+#[napi(catch_unwind)]
+pub fn free_array_buffer(memory: ArrayBuffer<'_>) -> Result<()> {
+    memory.detach().map_err(refused)
+}
 
 /// A pooled reply as a `Buffer`: large ones stand on the reply's own memory.
 pub fn reply_buffer(env: &Env, bytes: Vec<u8>) -> napi::Result<BufferSlice<'_>> {

@@ -200,6 +200,7 @@ function callDirectly() {
     encode_tensor_proto: () => native.encodeTensorProto([], false),
     catalog_source: () => native.catalogSource('none'),
     catalog_remove: () => native.catalogRemove('none'),
+    free_array_buffer: () => native.freeArrayBuffer(new ArrayBuffer(8)),
     dup_fd: () => native.dupFd(0),
     close_fd: () => native.closeFd(-1),
     warmup_counters: () => native.warmupCounters(),
