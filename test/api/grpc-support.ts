@@ -15,25 +15,32 @@ afterEach(async () => {
   for (const work of cleanUp.splice(0)) await work();
 });
 
-/** A running server and its client. */
-export interface Started {
-  readonly client: Client;
-  readonly server: GrpcServer;
-  readonly reloads: Buffer[];
+/** What a server on a fake engine may be made of. */
+export interface Made {
+  engine?: FakeEngine;
+  door?: Door | null;
+  admission?: Admission;
+  catalog?: ReturnType<typeof fakeCatalog>;
+  settings?: Partial<GrpcSettings>;
+  reload?: (config: Buffer) => Promise<void>;
+  observer?: Observer;
 }
 
-/** A gRPC server on a fake engine with a client, both closed after the test. */
-export async function start(
-  options: {
-    engine?: FakeEngine;
-    door?: Door | null;
-    admission?: Admission;
-    catalog?: ReturnType<typeof fakeCatalog>;
-    settings?: Partial<GrpcSettings>;
-    reload?: (config: Buffer) => Promise<void>;
-    observer?: Observer;
-  } = {},
-): Promise<Started> {
+/** A running server. */
+export interface Serving {
+  readonly server: GrpcServer;
+  readonly port: number;
+  readonly reloads: Buffer[];
+  stop(): Promise<void>;
+}
+
+/** A running server and its client. */
+export interface Started extends Serving {
+  readonly client: Client;
+}
+
+/** A gRPC server on a fake engine, which is the caller's to stop. */
+export async function serve(options: Made = {}): Promise<Serving> {
   const reloads: Buffer[] = [];
   const server = new GrpcServer({
     inference: new Inference(options.engine ?? new FakeEngine(), null, null, options.admission),
@@ -59,13 +66,22 @@ export async function start(
   const acceptor: Server = createServer((socket) => server.accept(socket));
   await new Promise<void>((resolve) => acceptor.listen(0, '127.0.0.1', () => resolve()));
   const { port } = acceptor.address() as AddressInfo;
-  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
-  cleanUp.push(async () => {
-    client.close();
+  const stop = async (): Promise<void> => {
     acceptor.close();
     await server.stop(1000);
+  };
+  return { server, port, reloads, stop };
+}
+
+/** A gRPC server on a fake engine with a client, both closed after the test. */
+export async function start(options: Made = {}): Promise<Started> {
+  const serving = await serve(options);
+  const client = new Client(`127.0.0.1:${serving.port}`, credentials.createInsecure());
+  cleanUp.push(async () => {
+    client.close();
+    await serving.stop();
   });
-  return { client, server, reloads };
+  return { client, ...serving };
 }
 
 /** One unary call of raw bytes. */

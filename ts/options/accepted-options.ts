@@ -5,8 +5,7 @@ const TFLITE = 'only SavedModels are served';
 /** Flags of TensorFlow Serving that are read and checked, with the reason why they change nothing here. */
 export const ACCEPTED = {
   use_alts_credentials: flag('Accepted', false, 'ALTS on the gRPC port', {
-    noEffect:
-      'ALTS works between machines of Google Cloud only and grpc-js does not speak it; the gRPC port is not encrypted',
+    noEffect: 'ALTS works between machines of Google Cloud only; the gRPC port is not encrypted',
   }),
   rest_api_num_threads: int('Accepted', 0, 'REST threads', {
     noEffect: 'every worker answers REST on its event loop; see --workers',

@@ -158,7 +158,7 @@ export const OPTIONS = {
   grpc_channel_arguments: list(
     'Listeners',
     [],
-    'gRPC channel arguments, key=value, comma separated',
+    'gRPC channel arguments, key=value, comma separated; message lengths, streams, keepalive, idle time and age of connections count',
   ),
   admin_port: int(
     'Listeners',

@@ -1,15 +1,13 @@
-import {
-  ServerInterceptingCall,
-  type ServerInterceptingCallInterface,
-  type ServerInterceptor,
-} from '@grpc/grpc-js';
 import { ServingError, toServingError } from '../../errors.js';
 import type { Identity } from '../../security/identity.js';
 import type { Action } from '../../security/scopes.js';
-import { namesIn } from '../../security/tls-door.js';
+import { certificateNames } from '../../security/tls-door.js';
 import type { Caller, Door } from '../door.js';
 import { modelNames, type SpecDepth } from './model-names.js';
 import { toStatus } from './rpc.js';
+import type { Call } from './transport/call.js';
+import type { Guard } from './transport/method.js';
+import type { Status } from './transport/status.js';
 
 /** What an RPC needs to be allowed, and where its request names models; null where it names none. */
 interface Rule {
@@ -36,65 +34,59 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['/tensorflow.serving.ModelService/HandleReloadConfigRequest', { action: 'admin', depth: null }],
 ]);
 
+function ruleOf(path: string): Rule | null {
+  return RULES.get(path) ?? (path.startsWith('/tensorflow.') ? UNLISTED : null);
+}
+
+/** Who makes a call that was let in. */
+interface Entered {
+  readonly caller: Caller;
+  readonly identity: Identity | null;
+  readonly rule: Rule | null;
+  messages: number;
+}
+
 /**
  * The door as RPCs meet it: who calls is decided by the metadata, before the message has come; what for by the model's name in it, which
  * only is looked for where the credentials are not for all models.
  */
-export function doorInterceptor(door: Door): ServerInterceptor {
-  return ({ path, requestStream }, call) => {
-    const rule = RULES.get(path) ?? (path.startsWith('/tensorflow.') ? UNLISTED : null);
-    let caller: Caller | null = null;
-    let identity: Identity | null = null;
-    let messages = 0;
-    const refuse = (error: unknown): void => call.sendStatus(toStatus(toServingError(error)));
-    return new ServerInterceptingCall(call, {
-      start(next) {
-        next({
-          onReceiveMetadata(metadata, proceed) {
-            const text = (name: string): string | undefined => {
-              const values = metadata.get(name);
-              return values.length === 0 ? undefined : values.join(',');
-            };
-            const asks = callerOf(path, call, text, rule !== null);
-            const allowed = (found: Identity | null): void => {
-              caller = asks;
-              identity = found;
-              if (rule !== null && rule.depth === null) {
-                door.authorize(identity, rule.action, null, caller);
-              }
-              proceed(metadata);
-            };
-            try {
-              const found = door.identify(asks);
-              if (found instanceof Promise) found.then(allowed).catch(refuse);
-              else allowed(found);
-            } catch (error) {
-              refuse(error);
-            }
-          },
-          onReceiveMessage(message: Buffer, proceed) {
-            if (caller === null) return;
-            try {
-              // Every message of a stream is a request of its own.
-              messages += 1;
-              if (requestStream && rule !== null && messages > 1) door.count(caller, identity);
-              if (rule !== null && rule.depth !== null) {
-                authorizeModels(
-                  door,
-                  { identity, caller, action: rule.action },
-                  message,
-                  rule.depth,
-                );
-              }
-              proceed(message);
-            } catch (error) {
-              refuse(error);
-            }
-          },
-        });
-      },
-    });
-  };
+export class DoorGuard implements Guard {
+  readonly #door: Door;
+
+  constructor(door: Door) {
+    this.#door = door;
+  }
+
+  enter(call: Call): void | Promise<void> {
+    const rule = ruleOf(call.method.path);
+    const caller = callerOf(call, rule !== null);
+    const found = this.#door.identify(caller);
+    if (!(found instanceof Promise)) this.#allow(call, caller, rule, found);
+    else return found.then((identity) => this.#allow(call, caller, rule, identity));
+  }
+
+  message(call: Call, message: Buffer): void {
+    const entered = call.entered as Entered;
+    const { caller, identity, rule } = entered;
+    if (rule === null) return;
+    // Every message of a stream is a request of its own.
+    entered.messages += 1;
+    if (entered.messages > 1) this.#door.count(caller, identity);
+    if (rule.depth === null) return;
+    authorizeModels(this.#door, { identity, caller, action: rule.action }, message, rule.depth);
+  }
+
+  status(error: unknown): Status {
+    return toStatus(toServingError(error));
+  }
+
+  #allow(call: Call, caller: Caller, rule: Rule | null, identity: Identity | null): void {
+    if (rule !== null && rule.depth === null) {
+      this.#door.authorize(identity, rule.action, null, caller);
+    }
+    const entered: Entered = { caller, identity, rule, messages: 0 };
+    call.entered = entered;
+  }
 }
 
 /** Refuses a message that names a model which the credentials are not for. */
@@ -115,21 +107,14 @@ function authorizeModels(
   }
 }
 
-function callerOf(
-  path: string,
-  call: ServerInterceptingCallInterface,
-  text: (name: string) => string | undefined,
-  counts: boolean,
-): Caller {
+function callerOf(call: Call, counts: boolean): Caller {
+  const { socket } = call.connection;
   return {
-    path,
-    authorization: text('authorization'),
-    certificate: () => {
-      const certificate = call.getAuthContext().sslPeerCertificate;
-      return certificate === undefined ? null : namesIn(certificate);
-    },
-    peer: call.getConnectionInfo().remoteAddress,
-    forwarded: text('x-forwarded-for'),
+    path: call.method.path,
+    authorization: call.header('authorization'),
+    certificate: () => certificateNames(socket),
+    peer: socket.remoteAddress,
+    forwarded: call.header('x-forwarded-for'),
     counts,
   };
 }

@@ -1,6 +1,7 @@
 import { ServingError, toServingError } from '../../errors.js';
 import { type CatalogReader, welcomes } from '../model-status.js';
-import { type ServerStream, type Service, toStatus, unary } from './rpc.js';
+import { type Service, toStatus, unary } from './rpc.js';
+import type { Handler } from './transport/method.js';
 
 /** Time between looks at the state while somebody watches, in milliseconds. */
 const WATCH_INTERVAL_MS = 250;
@@ -63,7 +64,7 @@ async function check(catalog: CatalogReader, request: Buffer): Promise<Buffer> {
   return reply(loaded, status);
 }
 
-function watch(catalog: CatalogReader): ServerStream {
+function watch(catalog: CatalogReader): Handler {
   return (call) => {
     let ended = false;
     let timer: NodeJS.Timeout | undefined;
@@ -71,8 +72,7 @@ function watch(catalog: CatalogReader): ServerStream {
       ended = true;
       clearInterval(timer);
     };
-    call.on('cancelled', end);
-    call.on('close', end);
+    call.onCancel(end);
     messages()
       .then((loaded) => {
         const service = serviceName(loaded, call.request);
@@ -86,6 +86,6 @@ function watch(catalog: CatalogReader): ServerStream {
         look();
         if (!ended) timer = setInterval(look, WATCH_INTERVAL_MS).unref();
       })
-      .catch((error: unknown) => call.emit('error', toStatus(toServingError(error))));
+      .catch((error: unknown) => call.fail(toStatus(toServingError(error))));
   };
 }

@@ -1,100 +1,68 @@
-import { Metadata, type ServerUnaryCall } from '@grpc/grpc-js';
-import { Code } from '../../errors.js';
 import type { Observation, Observer } from '../../observe/observer.js';
 import { requestId } from '../../request-id.js';
 import { type MaybeObserved, OBSERVED } from '../observed.js';
-import type { BidiStream, Rpc, ServerStream, Service, Unary } from './rpc.js';
+import type { Rpc, Service } from './rpc.js';
+import type { Call } from './transport/call.js';
+import type { CallWatcher } from './transport/method.js';
 
 const REQUEST_ID = 'x-request-id';
 
-/** A service whose calls are watched. */
+/** A service whose calls are watched: one line and one span for each, also for a whole stream. */
 export function observedService(service: Service, observer: Observer): Service {
   const rpcs = service.rpcs.map((rpc): Rpc => {
     const method = `${service.name}/${rpc.name}`;
-    if (rpc.kind === 'unary') return { ...rpc, handler: unary(method, rpc.handler, observer) };
-    if (rpc.kind === 'serverStream') {
-      return { ...rpc, handler: stream(method, rpc.handler, observer) };
+    if (rpc.kind === 'bidiStream') {
+      const open = (call: Call) => {
+        begin(method, call, observer);
+        return rpc.open(call);
+      };
+      return { ...rpc, open };
     }
-    return { ...rpc, handler: stream(method, rpc.handler, observer) };
+    const handler = (call: Call): void => {
+      const observation = begin(method, call, observer);
+      if (rpc.kind === 'unary') observation.bytesIn = call.request.length;
+      rpc.handler(call);
+    };
+    return { ...rpc, handler };
   });
   return { name: service.name, rpcs };
 }
 
-type Call = Pick<
-  ServerUnaryCall<Buffer, Buffer>,
-  'metadata' | 'getPeer' | 'sendMetadata' | 'getDeadline'
->;
+class Watcher implements CallWatcher {
+  readonly #observation: Observation;
+  readonly #observer: Observer;
+
+  constructor(observation: Observation, observer: Observer) {
+    this.#observation = observation;
+    this.#observer = observer;
+  }
+
+  ended(code: number, bytesOut: number): void {
+    this.#observation.code = code;
+    this.#observation.bytesOut = bytesOut;
+    this.#observer.end(this.#observation);
+  }
+}
 
 function begin(method: string, call: Call, observer: Observer): Observation {
-  const first = (name: string): string | undefined => {
-    const value = call.metadata.get(name)[0];
-    return value === undefined ? undefined : String(value);
-  };
-  const given = first(REQUEST_ID);
+  const header = (name: string): string | undefined => call.header(name);
+  const given = header(REQUEST_ID);
   const observation = observer.begin({
     protocol: 'grpc',
     id: requestId(given),
     method,
     path: '',
-    client: call.getPeer(),
-    header: first,
+    client: call.connection.peer,
+    header,
   });
   (call as MaybeObserved)[OBSERVED] = observation;
+  call.watcher = new Watcher(observation, observer);
   if (observation.span !== null || given !== undefined) {
-    const metadata = new Metadata();
-    metadata.set(REQUEST_ID, observation.arrival.id);
-    observation.span?.inject((name, value) => metadata.set(name, value));
-    call.sendMetadata(metadata);
+    const metadata: Record<string, string> = { [REQUEST_ID]: observation.arrival.id };
+    observation.span?.inject((name, value) => {
+      metadata[name] = value;
+    });
+    call.sendHeaders(metadata);
   }
   return observation;
-}
-
-/** The code of a call that its client ended, or whose time was up. */
-function cancelledCode(call: Call): number {
-  const isLate = Number(call.getDeadline()) <= Date.now();
-  return isLate ? Code.DEADLINE_EXCEEDED : Code.CANCELLED;
-}
-
-function unary(method: string, handler: Unary, observer: Observer): Unary {
-  return (call, callback) => {
-    const observation = begin(method, call, observer);
-    observation.bytesIn = call.request.length;
-    let isOpen = true;
-    const end = (code: number, bytes: number): void => {
-      if (!isOpen) return;
-      isOpen = false;
-      observation.code = code;
-      observation.bytesOut = bytes;
-      observer.end(observation);
-    };
-    call.once('cancelled', () => end(cancelledCode(call), 0));
-    handler(call, (error, value, trailer, flags) => {
-      callback(error, value, trailer, flags);
-      const code = error === null ? Code.OK : (error.code ?? Code.UNKNOWN);
-      end(code, value?.length ?? 0);
-    });
-  };
-}
-
-/** One line and one span for a whole stream. */
-function stream<H extends ServerStream | BidiStream>(
-  method: string,
-  handler: H,
-  observer: Observer,
-): H {
-  const watched = (call: Parameters<BidiStream>[0]): void => {
-    const observation = begin(method, call, observer);
-    let isOpen = true;
-    const end = (code: number): void => {
-      if (!isOpen) return;
-      isOpen = false;
-      observation.code = code;
-      observer.end(observation);
-    };
-    call.once('cancelled', () => end(cancelledCode(call)));
-    call.once('error', (error: { code?: number }) => end(error.code ?? Code.UNKNOWN));
-    call.once('finish', () => end(Code.OK));
-    (handler as BidiStream)(call);
-  };
-  return watched as H;
 }

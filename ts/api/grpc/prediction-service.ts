@@ -5,15 +5,9 @@ import { deadlineIn, type Inference } from '../infer.js';
 import type { CatalogReader } from '../model-status.js';
 import { observationOf } from '../observed.js';
 import { modelNames, type SpecDepth } from './model-names.js';
-import {
-  type BidiStream,
-  missingModelSpec,
-  type Service,
-  toDeadlineMs,
-  toStatus,
-  type Unary,
-  unary,
-} from './rpc.js';
+import { missingModelSpec, type Service, toStatus, unary } from './rpc.js';
+import type { Call } from './transport/call.js';
+import type { Handler, StreamReader } from './transport/method.js';
 
 const EMPTY = Buffer.alloc(0);
 /** How long GetModelMetadata waits for a model that is loaded on demand. */
@@ -35,40 +29,39 @@ export function predictionService(inference: Inference, catalog: CatalogReader):
         kind: 'unary',
         handler: unary((request) => getModelMetadata(inference, catalog, request)),
       },
-      { name: 'PredictStreamed', kind: 'bidiStream', handler: predictStreamed(inference) },
+      { name: 'PredictStreamed', kind: 'bidiStream', open: predictStreamed(inference) },
     ],
   };
 }
 
 /** A handler that runs the request's bytes. The ModelSpec in them decides the model. */
-export function infer(inference: Inference, method: Method): Unary {
+export function infer(inference: Inference, method: Method): Handler {
   const target = inference.target({ method, name: '', version: null, label: null });
   const { admission } = inference;
   const depth = method === 'grpc.multiInference' ? 2 : 1;
-  return (call, callback) => {
+  return (call) => {
     const gate = admission.isPerModel ? gateOf(admission, call.request, depth) : null;
     const refusal = admission.enter(gate);
     if (refusal !== null) {
-      callback(toStatus(refusal));
+      call.fail(toStatus(refusal));
       return;
     }
     let waiting = true;
-    const deadline = toDeadlineMs(call.getDeadline());
     const ticket = inference.run(
       target,
       call.request,
-      deadline,
+      call.deadlineMs,
       (failure, reply, version, stages) => {
         // After a cancellation nobody listens.
         if (!waiting) return;
         waiting = false;
         admission.leave(gate);
         observationOf(call)?.answered(failure, version, stages);
-        if (failure === null) callback(null, reply);
-        else callback(toStatus(failure));
+        if (failure === null) call.reply(reply ?? EMPTY);
+        else call.fail(toStatus(failure));
       },
     );
-    call.on('cancelled', () => {
+    call.onCancel(() => {
       if (!waiting) return;
       waiting = false;
       admission.leave(gate);
@@ -82,8 +75,8 @@ function gateOf(admission: Admission, request: Buffer, depth: SpecDepth): ModelG
   return admission.gate(modelNames(request, depth)?.[0] ?? '');
 }
 
-/** Answers every request of the stream as Predict would, in their order; the first failure ends the stream. */
-function predictStreamed(inference: Inference): BidiStream {
+/** Answers every request of the stream as Predict would, one after the other; the first failure ends the stream. */
+function predictStreamed(inference: Inference): (call: Call) => StreamReader {
   const { admission } = inference;
   const target = inference.target({
     method: 'grpc.predict',
@@ -92,55 +85,32 @@ function predictStreamed(inference: Inference): BidiStream {
     label: null,
   });
   return (call) => {
-    let ticket = 0;
-    let leave = (): void => undefined;
-    let running = false;
-    let ended = false;
-    let cancelled = false;
-    const close = (): void => {
-      if (ended && !running && !cancelled) call.end();
+    /** Takes back the request that runs. */
+    let abandon: (() => void) | null = null;
+    call.onCancel(() => abandon?.());
+    return {
+      message: (request) => {
+        const gate = admission.isPerModel ? gateOf(admission, request, 1) : null;
+        const refusal = admission.enter(gate);
+        if (refusal !== null) {
+          call.fail(toStatus(refusal));
+          return;
+        }
+        const ticket = inference.run(target, request, call.deadlineMs, (failure, reply) => {
+          if (abandon === null) return;
+          abandon = null;
+          admission.leave(gate);
+          if (failure !== null) call.fail(toStatus(failure));
+          else call.write(reply ?? EMPTY, () => call.next());
+        });
+        abandon = () => {
+          abandon = null;
+          admission.leave(gate);
+          inference.cancel(ticket);
+        };
+      },
+      end: () => call.end(),
     };
-    call.on('data', (request: Buffer) => {
-      // One at a time keeps the answers in order, and the client from filling the memory.
-      call.pause();
-      const gate = admission.isPerModel ? gateOf(admission, request, 1) : null;
-      const refusal = admission.enter(gate);
-      if (refusal !== null) {
-        cancelled = true;
-        call.emit('error', toStatus(refusal));
-        return;
-      }
-      running = true;
-      leave = () => admission.leave(gate);
-      ticket = inference.run(
-        target,
-        request,
-        toDeadlineMs(call.getDeadline()),
-        (failure, reply) => {
-          if (cancelled) return;
-          running = false;
-          leave();
-          if (failure !== null) {
-            cancelled = true;
-            call.emit('error', toStatus(failure));
-            return;
-          }
-          call.write(reply ?? EMPTY, () => call.resume());
-          close();
-        },
-      );
-    });
-    call.on('end', () => {
-      ended = true;
-      close();
-    });
-    call.on('cancelled', () => {
-      cancelled = true;
-      if (!running) return;
-      running = false;
-      leave();
-      inference.cancel(ticket);
-    });
   };
 }
 

@@ -1,6 +1,8 @@
 import type { Init, ServerReflectionResponse } from '../../codec/messages.js';
 import { Code, toServingError } from '../../errors.js';
-import { type BidiStream, type Service, toStatus } from './rpc.js';
+import { type Service, toStatus } from './rpc.js';
+import type { Call } from './transport/call.js';
+import type { StreamReader } from './transport/method.js';
 
 type Answer = Init<ServerReflectionResponse>;
 
@@ -22,21 +24,19 @@ async function sources(): Promise<Sources> {
 export function reflectionServices(listed: readonly string[]): readonly Service[] {
   return ['grpc.reflection.v1', 'grpc.reflection.v1alpha'].map((scope) => ({
     name: `${scope}.ServerReflection`,
-    rpcs: [{ name: 'ServerReflectionInfo', kind: 'bidiStream', handler: reflect(listed) }],
+    rpcs: [{ name: 'ServerReflectionInfo', kind: 'bidiStream', open: reflect(listed) }],
   }));
 }
 
-function reflect(listed: readonly string[]): BidiStream {
-  return (call) => {
-    // Answers keep the order of the questions.
-    let last = Promise.resolve();
-    call.on('data', (request: Buffer) => {
-      last = last
-        .then(async () => void call.write(answer(await sources(), request, listed)))
-        .catch((error: unknown) => void call.emit('error', toStatus(toServingError(error))));
-    });
-    call.on('end', () => void last.then(() => call.end()));
-  };
+function reflect(listed: readonly string[]): (call: Call) => StreamReader {
+  return (call) => ({
+    message: (request) => {
+      sources()
+        .then((loaded) => call.write(answer(loaded, request, listed), () => call.next()))
+        .catch((error: unknown) => call.fail(toStatus(toServingError(error))));
+    },
+    end: () => call.end(),
+  });
 }
 
 function answer(loaded: Sources, bytes: Buffer, listed: readonly string[]): Buffer {

@@ -1,28 +1,21 @@
-import { performance } from 'node:perf_hooks';
-import {
-  type handleBidiStreamingCall,
-  type handleServerStreamingCall,
-  type handleUnaryCall,
-  Metadata,
-  type MethodDefinition,
-  type ServiceDefinition,
-  type UntypedServiceImplementation,
-} from '@grpc/grpc-js';
 import { ServingError, toServingError } from '../../errors.js';
 import { OverloadError } from '../../security/admission.js';
+import type { Call } from './transport/call.js';
+import type { Handler, Method, StreamReader } from './transport/method.js';
+import type { Status } from './transport/status.js';
 
-/** A handler of one RPC: raw bytes in and out. */
-export type Unary = handleUnaryCall<Buffer, Buffer>;
-/** A handler that answers one message with a stream. */
-export type ServerStream = handleServerStreamingCall<Buffer, Buffer>;
-/** A handler of streams both ways. */
-export type BidiStream = handleBidiStreamingCall<Buffer, Buffer>;
-
-/** One RPC: its name, its handler, and which sides are streams. */
+/** One RPC: its name and its handler, which get raw bytes and answer with them. */
 export type Rpc =
-  | { readonly name: string; readonly kind: 'unary'; readonly handler: Unary }
-  | { readonly name: string; readonly kind: 'serverStream'; readonly handler: ServerStream }
-  | { readonly name: string; readonly kind: 'bidiStream'; readonly handler: BidiStream };
+  | {
+      readonly name: string;
+      readonly kind: 'unary' | 'serverStream';
+      readonly handler: Handler;
+    }
+  | {
+      readonly name: string;
+      readonly kind: 'bidiStream';
+      readonly open: (call: Call) => StreamReader;
+    };
 
 /** A service by its full name. */
 export interface Service {
@@ -30,28 +23,14 @@ export interface Service {
   readonly rpcs: readonly Rpc[];
 }
 
-const identity = (bytes: Buffer): Buffer => bytes;
-
-/** The definition grpc-js registers: every message stays a Buffer. */
-export function serviceDefinition(service: Service): ServiceDefinition {
-  const methods: Record<string, MethodDefinition<Buffer, Buffer>> = {};
-  for (const { name, kind } of service.rpcs) {
-    methods[name] = {
-      path: `/${service.name}/${name}`,
-      requestStream: kind === 'bidiStream',
-      responseStream: kind !== 'unary',
-      requestSerialize: identity,
-      requestDeserialize: identity,
-      responseSerialize: identity,
-      responseDeserialize: identity,
-    };
-  }
-  return methods;
-}
-
-/** The handlers by name. */
-export function serviceHandlers(service: Service): UntypedServiceImplementation {
-  return Object.fromEntries(service.rpcs.map(({ name, handler }) => [name, handler]));
+/** The RPCs of a service as the transport knows them. */
+export function methodsOf({ name: service, rpcs }: Service): readonly Method[] {
+  return rpcs.map((rpc): Method => {
+    const path = `/${service}/${rpc.name}`;
+    return rpc.kind === 'bidiStream'
+      ? { path, kind: rpc.kind, open: rpc.open }
+      : { path, kind: rpc.kind, handler: rpc.handler };
+  });
 }
 
 /**
@@ -60,11 +39,11 @@ export function serviceHandlers(service: Service): UntypedServiceImplementation 
  * These handlers load the protobuf messages when they are first called: 11 MB and some 30 ms that a server of inference alone never
  * needs.
  */
-export function unary(respond: (request: Buffer) => Promise<Buffer>): Unary {
-  return (call, callback) => {
+export function unary(respond: (request: Buffer) => Promise<Buffer>): Handler {
+  return (call) => {
     respond(call.request).then(
-      (bytes) => callback(null, bytes),
-      (error: unknown) => callback(toStatus(toServingError(error))),
+      (bytes) => call.reply(bytes),
+      (error: unknown) => call.fail(toStatus(toServingError(error))),
     );
   };
 }
@@ -72,13 +51,6 @@ export function unary(respond: (request: Buffer) => Promise<Buffer>): Unary {
 const MAX_DETAILS = 1024;
 /** When a client may come again where nothing better is known. */
 const RETRY_MS = 1000;
-
-/** A status to send. */
-export interface Status {
-  readonly code: number;
-  readonly details: string;
-  readonly metadata?: Metadata;
-}
 
 /**
  * The gRPC status of an error. The text is cut at 1024 bytes, as TensorFlow Serving does; what the server refuses because it has too much
@@ -88,9 +60,7 @@ export function toStatus(error: ServingError): Status {
   const status = { code: error.number, details: cut(error.message) };
   if (error.code !== 'UNAVAILABLE' && error.code !== 'RESOURCE_EXHAUSTED') return status;
   const waitMs = error instanceof OverloadError ? error.retryAfterMs : RETRY_MS;
-  const metadata = new Metadata();
-  metadata.set('grpc-retry-pushback-ms', String(waitMs));
-  return { ...status, metadata };
+  return { ...status, metadata: { 'grpc-retry-pushback-ms': String(waitMs) } };
 }
 
 function cut(text: string): string {
@@ -100,13 +70,6 @@ function cut(text: string): string {
   // Not inside a character: continuation bytes start with the bits 10.
   while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--;
   return `${bytes.toString('utf8', 0, end)}...TRUNCATED`;
-}
-
-/** A client's deadline on this thread's `performance.now()` clock; 0 is none. */
-export function toDeadlineMs(deadline: Date | number): number {
-  if (deadline === Number.POSITIVE_INFINITY) return 0;
-  const remaining = Number(deadline) - Date.now();
-  return Math.max(performance.now() + remaining, Number.MIN_VALUE);
 }
 
 /** The error a missing ModelSpec is. */

@@ -1,22 +1,18 @@
 import type { Socket } from 'node:net';
-import {
-  type ConnectionInjector,
-  Server,
-  ServerCredentials,
-  type ServerOptions,
-} from '@grpc/grpc-js';
 import type { Observer } from '../../observe/observer.js';
 import type { Door } from '../door.js';
 import type { Inference } from '../infer.js';
 import type { CatalogReader } from '../model-status.js';
-import { doorInterceptor } from './door.js';
+import { DoorGuard } from './door.js';
 import { healthService } from './health.js';
 import { modelService, type ReloadConfig } from './model-service.js';
 import { observedService } from './observe.js';
 import { predictionService } from './prediction-service.js';
 import { reflectionServices } from './reflection.js';
-import { type Service, serviceDefinition, serviceHandlers } from './rpc.js';
+import { methodsOf, type Service } from './rpc.js';
 import { sessionService } from './session-service.js';
+import { DEFAULTS, type TransportSettings, withChannelArguments } from './transport/settings.js';
+import { Transport } from './transport/transport.js';
 
 /** What the gRPC server is made of; it constructs none of it. */
 export interface GrpcDependencies {
@@ -46,37 +42,25 @@ export interface GrpcSettings {
 
 /** A gRPC server without a port: it takes the connections it is given. */
 export class GrpcServer {
-  readonly #server: Server;
-  readonly #injector: ConnectionInjector;
+  readonly #transport: Transport;
 
   constructor(dependencies: GrpcDependencies) {
-    this.#server = new Server(serverOptions(dependencies));
-    const { observer } = dependencies;
-    for (const plain of services(dependencies)) {
-      const service = observer === null ? plain : observedService(plain, observer);
-      this.#server.addService(serviceDefinition(service), serviceHandlers(service));
-    }
-    this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
+    const { observer, door, settings } = dependencies;
+    const methods = services(dependencies).flatMap((plain) =>
+      methodsOf(observer === null ? plain : observedService(plain, observer)),
+    );
+    const guard = door === null ? null : new DoorGuard(door);
+    this.#transport = new Transport(methods, transportSettings(settings), guard);
   }
 
   /** Serves one accepted connection. */
   accept(socket: Socket): void {
-    this.#injector.injectConnection(socket);
+    this.#transport.accept(socket);
   }
 
   /** Tells clients to go elsewhere and waits for running calls; after `deadlineMs` they are cut off. */
-  async stop(deadlineMs: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => {
-        this.#server.forceShutdown();
-        resolve();
-      }, deadlineMs);
-      this.#server.tryShutdown(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
-    this.#injector.destroy();
+  stop(deadlineMs: number): Promise<void> {
+    return this.#transport.stop(deadlineMs);
   }
 }
 
@@ -93,26 +77,14 @@ function services(dependencies: GrpcDependencies): readonly Service[] {
   return list;
 }
 
-function serverOptions({ settings, door }: GrpcDependencies): ServerOptions {
-  const options: Record<string, string | number> = {
-    'grpc.max_receive_message_length': settings.maxMessageBytes,
-    'grpc.max_send_message_length': settings.maxMessageBytes,
-    // Statistics of every call that nothing reads.
-    'grpc.enable_channelz': 0,
-    // Each open stream costs 8 kB, and without a limit one connection may open as many as it likes; clients queue above it.
-    'grpc.max_concurrent_streams': settings.maxConcurrentStreams,
-    // Node stops to read after a connection error of HTTP/2 and never closes the socket; a ping without an answer does. It also
-    // finds clients whose machine is gone.
-    'grpc.keepalive_time_ms': 20_000,
-    'grpc.keepalive_timeout_ms': 10_000,
-    ...(settings.idleTimeoutMs > 0
-      ? { 'grpc.max_connection_idle_ms': settings.idleTimeoutMs }
-      : {}),
+function transportSettings(settings: GrpcSettings): TransportSettings {
+  const { maxMessageBytes, maxConcurrentStreams, idleTimeoutMs, channelArguments } = settings;
+  const own = {
+    ...DEFAULTS,
+    maxReceiveBytes: maxMessageBytes,
+    maxSendBytes: maxMessageBytes,
+    maxConcurrentStreams,
+    ...(idleTimeoutMs > 0 ? { maxIdleMs: idleTimeoutMs } : {}),
   };
-  for (const argument of settings.channelArguments) {
-    const [key = '', ...rest] = argument.split('=');
-    const value = rest.join('=');
-    options[key.trim()] = /^-?\d+$/.test(value) ? Number(value) : value;
-  }
-  return door === null ? options : { ...options, interceptors: [doorInterceptor(door)] };
+  return withChannelArguments(own, channelArguments);
 }

@@ -1,0 +1,238 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import { Code } from '../../../errors.js';
+import { Answering } from './answer.js';
+import type { Connection } from './connection.js';
+import { decompress, MessageReader, wholeMessage } from './messages.js';
+import type { Guard, Method, StreamReader } from './method.js';
+import { CallError, type Status } from './status.js';
+
+const EMPTY = Buffer.alloc(0);
+/** What a handler throws is a defect, and tells clients nothing. */
+const UNEXPECTED: Status = { code: Code.UNKNOWN, details: 'Unknown error' };
+
+/** Where a stream has its call. */
+const CALL = Symbol('call');
+type CallStream = ServerHttp2Stream & { [CALL]: Call };
+
+// One set of listeners for all streams, in place of five closures for each.
+function onData(this: CallStream, chunk: Buffer): void {
+  this[CALL].received(chunk);
+}
+
+function onEnd(this: CallStream): void {
+  this[CALL].inputEnded();
+}
+
+function onClose(this: CallStream): void {
+  const call = this[CALL];
+  call.connection.ended(call);
+  call.closed();
+}
+
+function onWantTrailers(this: CallStream): void {
+  this[CALL].sendTrailers();
+}
+
+function onError(): void {
+  // A broken stream is closed too, which says all there is to know.
+}
+
+/** One RPC on its way. */
+export class Call extends Answering {
+  /** The message of a method that takes one. */
+  request: Buffer = EMPTY;
+  /** What the guard that let it in keeps of it. */
+  entered: object | null = null;
+  #guard: Guard | null = null;
+  #reader: MessageReader | null = null;
+  #streamReader: StreamReader | null = null;
+  #hasRequest = false;
+  /** The next message may be looked for. */
+  #wants = true;
+  #isReading = false;
+  /** The client has ended its side, and then: its last message was handed on. */
+  #hasEnded = false;
+  #hasFinished = false;
+
+  constructor(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    method: Method,
+    connection: Connection,
+  ) {
+    super(stream, headers, method, connection);
+    (stream as CallStream)[CALL] = this;
+    stream.on('error', onError);
+    stream.on('close', onClose);
+    stream.on('wantTrailers', onWantTrailers);
+  }
+
+  /** Begins to read, once the guard (null where there is none) lets the call in. */
+  start(guard: Guard | null): void {
+    if (guard === null) {
+      this.#read();
+      return;
+    }
+    this.#guard = guard;
+    try {
+      const entered = guard.enter(this);
+      if (entered === undefined) this.#read();
+      else {
+        entered.then(
+          () => this.#read(),
+          (error: unknown) => this.stop(guard.status(error)),
+        );
+      }
+    } catch (error) {
+      this.stop(guard.status(error));
+    }
+  }
+
+  /** Asks for the next message of a client's stream; nothing more is read until then. */
+  next(): void {
+    this.#wants = true;
+    this.#pump();
+  }
+
+  received(chunk: Buffer): void {
+    if (this.isGone()) return;
+    const { maxReceiveBytes } = this.connection.settings;
+    if (this.#reader === null) {
+      if (!this.#hasRequest && this.method.kind !== 'bidiStream') {
+        const whole = wholeMessage(chunk, maxReceiveBytes);
+        if (whole !== null) {
+          this.request = whole;
+          this.#hasRequest = true;
+          return;
+        }
+      }
+      this.#reader = new MessageReader(maxReceiveBytes);
+    }
+    this.#reader.push(chunk);
+    this.#pump();
+  }
+
+  inputEnded(): void {
+    this.#hasEnded = true;
+    if (this.#reader === null) this.#finish();
+    else this.#pump();
+  }
+
+  #read(): void {
+    if (this.isGone()) return;
+    const { method } = this;
+    if (method.kind === 'bidiStream') {
+      const isOpen = this.#run(() => {
+        this.#streamReader = method.open(this);
+      });
+      if (!isOpen) return;
+    }
+    this.stream.on('end', onEnd);
+    this.stream.on('data', onData);
+  }
+
+  /** Goes on with what has come for as long as messages are wanted. */
+  #pump(): void {
+    // A handler that asks for the next message from within this loop gets it here.
+    if (this.#isReading) return;
+    this.#isReading = true;
+    while (this.#wants && !this.isGone()) {
+      const message = this.#nextMessage();
+      if (message === null) break;
+      this.#wants = false;
+      if (message.isCompressed) this.#decompress(message.bytes);
+      else this.#take(message.bytes);
+    }
+    this.#isReading = false;
+    if (this.isGone()) this.#reader = null;
+    else if (this.#wants && this.#hasEnded) this.#finish();
+    else if (this.#wants) this.stream.resume();
+    else if (!this.#hasEnded) this.stream.pause();
+  }
+
+  #nextMessage() {
+    try {
+      return this.#reader?.next() ?? null;
+    } catch (error) {
+      if (!(error instanceof CallError)) throw error;
+      this.stop(error.status);
+      return null;
+    }
+  }
+
+  #decompress(bytes: Buffer): void {
+    const { maxReceiveBytes } = this.connection.settings;
+    decompress(bytes, this.header('grpc-encoding'), maxReceiveBytes, (failure, message) => {
+      if (failure !== null) this.stop(failure.status);
+      else {
+        this.#take(message);
+        this.#pump();
+      }
+    });
+  }
+
+  #take(message: Buffer): void {
+    if (this.isGone()) return;
+    if (this.method.kind === 'bidiStream') {
+      if (this.#lets(message)) this.#run(() => this.#streamReader?.message(message));
+      return;
+    }
+    if (this.#hasRequest) {
+      this.#refuseCount('a second');
+      return;
+    }
+    this.request = message;
+    this.#hasRequest = true;
+    this.#wants = true;
+  }
+
+  /** The client has sent all it will, and all of it was read. */
+  #finish(): void {
+    if (this.#hasFinished || this.isGone()) return;
+    this.#hasFinished = true;
+    const { method } = this;
+    if (this.#reader !== null && !this.#reader.isEmpty) {
+      this.stop({ code: Code.INTERNAL, details: 'The request ended inside a message' });
+    } else if (method.kind === 'bidiStream') this.#run(() => this.#streamReader?.end());
+    else if (!this.#hasRequest) this.#refuseCount('no');
+    else if (this.#guard === null || this.#lets(this.request)) {
+      this.#reader = null;
+      try {
+        method.handler(this);
+      } catch {
+        this.stop(UNEXPECTED);
+      }
+    }
+  }
+
+  /** Whether the guard lets a message pass; the call is over where it does not. */
+  #lets(message: Buffer): boolean {
+    const guard = this.#guard;
+    if (guard === null) return true;
+    try {
+      guard.message(this, message);
+      return true;
+    } catch (error) {
+      this.stop(guard.status(error));
+      return false;
+    }
+  }
+
+  /** Runs a part of a stream's handler; false where that has thrown. */
+  #run(work: () => void): boolean {
+    try {
+      work();
+      return true;
+    } catch {
+      this.stop(UNEXPECTED);
+      return false;
+    }
+  }
+
+  #refuseCount(count: string): void {
+    this.stop({
+      code: Code.UNIMPLEMENTED,
+      details: `Received ${count} request message for method ${this.method.path}`,
+    });
+  }
+}
