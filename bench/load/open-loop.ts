@@ -23,9 +23,14 @@ export interface OpenResult {
   answeredP50: number;
   answeredP99: number;
   refusedP99: number;
+  /** How much later than due requests left: this client's own part of the latencies. */
+  lateP99: number;
+  /** Requests that had no answer yet when the last one left: more than the latency explains is a queue that grows. */
+  underWay: number;
 }
 
-const TICK_MILLISECONDS = 5;
+/** As short as a timer can be: what is due meanwhile leaves at once, and a burst of requests is not what is measured. */
+const TICK_MILLISECONDS = 1;
 const REFUSALS = new Set([429, 503]);
 
 /** Sends `load` and resolves when its last request has been answered. */
@@ -47,10 +52,12 @@ async function drive(load: OpenLoad, left: () => void): Promise<OpenResult> {
   const bytes = requestBytes(load);
   const answered: number[] = [];
   const refused: number[] = [];
+  const late: number[] = [];
   let failed = 0;
   let unsent = 0;
   const underWay = new Set<Promise<void>>();
   const send = async (due: number): Promise<void> => {
+    late.push((performance.now() - due) * 1000);
     const status = await connections.post(bytes);
     const took = (performance.now() - due) * 1000;
     if (status === 200) answered.push(took);
@@ -75,6 +82,7 @@ async function drive(load: OpenLoad, left: () => void): Promise<OpenResult> {
     }
     await new Promise((resolve) => setTimeout(resolve, TICK_MILLISECONDS));
   }
+  const open = underWay.size;
   left();
   await Promise.all(underWay);
   connections.close();
@@ -86,6 +94,8 @@ async function drive(load: OpenLoad, left: () => void): Promise<OpenResult> {
     answeredP50: quantile(answered, 0.5),
     answeredP99: quantile(answered, 0.99),
     refusedP99: quantile(refused, 0.99),
+    lateP99: quantile(late, 0.99),
+    underWay: open,
   };
 }
 

@@ -1,14 +1,10 @@
-import { join } from 'node:path';
-import { oneDigit } from '../bodies.js';
 import { runHttpLoad } from '../http-client.js';
 import { type OpenLoad, type OpenResult, runOpenLoad, startOpenLoad } from '../open-loop.js';
-import { ROOT } from '../paths.js';
 import { rssMegabytes } from '../process.js';
 import {
   type Context,
   type Finding,
   loadOf,
-  mustAnswer,
   pause,
   predictPath,
   rate,
@@ -16,7 +12,6 @@ import {
   WARM_UP_SECONDS,
   withBenchModels,
   withCpu,
-  withModels,
 } from './common.js';
 import { busyBody } from './neighbours.js';
 
@@ -84,42 +79,18 @@ export function burst({ setting, seconds, burstSeconds }: Context): Promise<Find
   });
 }
 
-/** The demo model at 70 % of what it can sustain: p99 under 100 ms. */
-export function steady({ setting, seconds }: Context): Promise<Finding> {
-  const demo = { modelA: join(ROOT, 'models', 'demo') };
-  return withModels(demo, setting, async (server) => {
-    const path = predictPath('modelA');
-    const body = oneDigit.json;
-    await mustAnswer(server.rest, path, body);
-    // The same client finds the sustainable rate and sends 70 % of it, so that its own cost is in both.
-    const closed = loadOf(server, 'modelA', body, { connections: 16, seconds });
-    await runHttpLoad({ ...closed, seconds: WARM_UP_SECONDS });
-    const sustainable = rate(await withCpu(server.pid, () => runHttpLoad(closed)));
-    const load = { port: server.rest, path, body, rate: sustainable * 0.7, maxInFlight: 1000 };
-    await pause(500);
-    const result = await runOpenLoad({ ...load, seconds });
-    return {
-      title: `Demo model at 70 % of the sustainable ${sustainable.toFixed(0)} req/s`,
-      text: describe(result),
-      verdicts: [
-        verdict(
-          `p99 under 100 ms (${ms(result.answeredP99)}), nothing refused or failed`,
-          result.answeredP99 < 100_000 && result.refused + result.failed + result.unsent === 0,
-        ),
-      ],
-    };
-  });
-}
-
-function describe(result: OpenResult): string {
+/** One line of what an open loop saw. */
+export function describe(result: OpenResult): string {
   return [
     `${result.answered} answered (p50 ${ms(result.answeredP50)}, p99 ${ms(result.answeredP99)})`,
     `${result.refused} refused (p99 ${ms(result.refusedP99)})`,
     `${result.failed} failed`,
     `${result.unsent} unsent`,
+    `client late by ${ms(result.lateP99)} at p99`,
   ].join(', ');
 }
 
-function ms(micros: number): string {
+/** Microseconds as milliseconds. */
+export function ms(micros: number): string {
   return `${(micros / 1000).toFixed(1)} ms`;
 }

@@ -32,15 +32,18 @@ export async function manyModels(context: Context): Promise<Finding> {
     const counts = COUNTS.filter((count) => count <= context.maxModels);
     const rows: string[][] = [];
     const ratios: number[] = [];
+    await warmUp(alone);
     for (const count of counts) {
+      process.stderr.write(`  ${count} models …\n`);
       const line = await withCopies(context, count, async (copies) => {
         const rss = rssMegabytes(copies.server.pid);
         const idle = await idleCost(copies.server);
-        const [one, many] = await costs(context, [
+        await warmUp(copies);
+        const { many, ratio } = await costs(context, [
           { ...alone, idle: 0 },
           { ...copies, idle },
         ]);
-        ratios.push(many / one);
+        ratios.push(ratio);
         const each = (copies.seconds / count) * 1000;
         return [
           copies.seconds.toFixed(2),
@@ -48,7 +51,7 @@ export async function manyModels(context: Context): Promise<Finding> {
           rss.toFixed(0),
           idle.toFixed(1),
           many.toFixed(1),
-          (many / one).toFixed(2),
+          ratio.toFixed(2),
         ];
       });
       rows.push([String(count), ...line]);
@@ -117,25 +120,27 @@ async function idleCost({ pid }: Server): Promise<number> {
   return (cpuMicros(pid) - before) / 1000 / IDLE_SECONDS;
 }
 
-/** CPU time per request of two servers beyond what they cost idle, µs, medians of interleaved rounds. */
+/** CPU time per request of the second of two servers beyond what it costs idle, µs, and how many times the first one's it is, medians of rounds in which one follows the other. */
 async function costs(
   { seconds, rounds }: Context,
   both: readonly [Asked, Asked],
-): Promise<[number, number]> {
+): Promise<{ many: number; ratio: number }> {
   const cpu: [number[], number[]] = [[], []];
-  for (const copies of both) {
-    for (const name of copies.names) {
-      await mustAnswer(copies.server.rest, predictPath(name), threeFloats.json);
-    }
-    await ask(copies, WARM_UP_SECONDS);
-  }
   for (let round = 0; round < rounds; round += 1) {
     for (const [index, copies] of both.entries()) {
       const result = await withCpu(copies.server.pid, () => ask(copies, seconds));
       cpu[index]?.push(result.cpu - (copies.idle * 1000 * result.seconds) / result.requests);
     }
   }
-  return [median(cpu[0]), median(cpu[1])];
+  const [one, many] = cpu;
+  return { many: median(many), ratio: median(many.map((each, round) => each / (one[round] ?? 0))) };
+}
+
+async function warmUp(copies: Copies): Promise<void> {
+  for (const name of copies.names) {
+    await mustAnswer(copies.server.rest, predictPath(name), threeFloats.json);
+  }
+  await ask(copies, WARM_UP_SECONDS);
 }
 
 /** One connection for each name, all at once. */

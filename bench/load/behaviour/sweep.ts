@@ -58,13 +58,14 @@ export async function sweep(context: Context): Promise<Finding> {
   }
 }
 
-/** The default first, then every number of workers up to the cores with threads up to twice as many. */
-function combinations(cores: number): [number, number][] {
+/** The default first, then every number of workers up to the cores with threads up to twice as many; for most workers, up to the cores. */
+export function combinations(cores: number): [number, number][] {
   const counts = [...new Set([1, 2, Math.ceil(cores / 2), cores, 2 * cores])]
     .filter((count) => count <= 2 * cores)
     .sort((a, b) => a - b);
   const workers = counts.filter((count) => count <= cores);
-  return [[0, 0], ...workers.flatMap((w) => counts.map((t): [number, number] => [w, t]))];
+  const threads = (w: number): number[] => counts.filter((count) => w < cores || count <= cores);
+  return [[0, 0], ...workers.flatMap((w) => threads(w).map((t): [number, number] => [w, t]))];
 }
 
 function startWith({ setting }: Context, workers: number, threads: number): Promise<Server> {
@@ -84,7 +85,8 @@ async function measure(
     const send = input.json.length > 1e5 ? runHttpLoad : clients.rest;
     const load = loadOf(server, model, input.json, {
       connections: 8,
-      seconds: warmUp ? WARM_UP_SECONDS : seconds,
+      // What is common to all tasks is warm after the first.
+      seconds: warmUp ? (index === 0 ? WARM_UP_SECONDS : 2) : seconds,
     });
     const result = await withCpu(server.pid, () => send(load));
     if (!warmUp) rounds[index]?.push([rate(result), result.cpu, result.p99]);
