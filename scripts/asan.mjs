@@ -1,9 +1,9 @@
-// npm run test:asan: the Rust tests under AddressSanitizer, and under Miri where it is installed.
+// npm run test:asan: the Rust tests and the addon in Node under AddressSanitizer, and the codec under Miri where it is installed.
 //
 // The stable toolchain carries the sanitizer's runtime; the option is unstable, hence RUSTC_BOOTSTRAP. Its builds have a folder of
-// their own: target/asan. Crates that Node or TensorFlow load are not among them: neither is built with the sanitizer, and its
-// runtime must be first in a process.
+// their own: target/asan. Node and TensorFlow are not built with it: what they get from the addon is watched where it is theirs.
 import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { capture, ensureRuntime, ROOT, run } from './lib.mjs';
 
@@ -37,6 +37,8 @@ const asan =
     '--skip=ten_thousand_runs_and_fifty_loads_leave_memory_as_it_was',
   ]));
 
+const addon = await sanitizedAddon();
+
 console.log('\n== codec under Miri');
 const probe = spawnSync('cargo', ['+nightly', 'miri', '--version'], { encoding: 'utf8' });
 let miri = 0;
@@ -48,4 +50,64 @@ if (probe.status === 0) {
   const reason = (probe.stderr ?? String(probe.error)).trim().split('\n')[0];
   console.log(`skipped: ${reason}; rustup +nightly component add miri`);
 }
-process.exit(asan === 0 && miri === 0 ? 0 : 1);
+process.exit(asan === 0 && addon === 0 && miri === 0 ? 0 : 1);
+
+/** Runs suites of the addon in Node, whose process has the sanitizer's runtime in front. */
+async function sanitizedAddon() {
+  console.log('\n== the addon in Node under AddressSanitizer');
+  if (process.platform !== 'linux') {
+    console.log('skipped: the runtime is preloaded the way Linux does it');
+    return 0;
+  }
+  const folder = env.CARGO_TARGET_DIR;
+  mkdirSync(folder, { recursive: true });
+  const runtime = sharedRuntime(folder);
+  const built = await run(
+    'cargo',
+    ['build', '--release', '--locked', '-p', 'servable-addon', '--target', host],
+    { env },
+  );
+  if (built !== 0) return built;
+  const file = join(folder, 'servable.asan.node');
+  copyFileSync(join(folder, host, 'release', 'libservable_addon.so'), file);
+  const suites = ['infer-queue', 'large-body', 'lifetime', 'saved-model', 'bodies', 'batch-queue'];
+  return run(
+    process.execPath,
+    [
+      join(ROOT, 'node_modules/vitest/vitest.mjs'),
+      'run',
+      // As above: nothing can be said of the process's size.
+      '--testNamePattern=^(?!.*leave nothing behind)',
+      ...suites.map((name) => `test/native/${name}.test.ts`),
+    ],
+    {
+      env: {
+        ...process.env,
+        SERVABLE_ADDON: file,
+        SERVABLE_TENSORFLOW_LIBRARY: env.SERVABLE_TENSORFLOW_LIBRARY,
+        LD_PRELOAD: runtime,
+        ASAN_OPTIONS: 'detect_leaks=0:detect_stack_use_after_return=1',
+      },
+    },
+  );
+}
+
+/** Rust's runtime of the sanitizer is an archive for programs of its own; Node takes it as a shared library. */
+function sharedRuntime(folder) {
+  const libraries = capture('rustc', ['--print', 'target-libdir']).trim();
+  const name = readdirSync(libraries).find((each) => /rt\.asan\.a$/.test(each));
+  if (name === undefined) throw new Error(`no runtime of AddressSanitizer in ${libraries}`);
+  const archive = join(folder, 'runtime.a');
+  const library = join(folder, 'libasan-runtime.so');
+  copyFileSync(join(libraries, name), archive);
+  // What a program runs before its libraries; a library cannot have it.
+  const preinit = capture('ar', ['t', archive])
+    .split('\n')
+    .filter((each) => each.includes('preinit'));
+  capture('ar', ['d', archive, ...preinit]);
+  const whole = ['-Wl,--whole-archive', archive, '-Wl,--no-whole-archive'];
+  const system = ['-lpthread', '-ldl', '-lm', '-lrt', '-lresolv', '-lstdc++'];
+  capture('cc', ['-shared', '-fPIC', '-o', library, ...whole, ...system]);
+  return library;
+}
+
