@@ -5,20 +5,13 @@ import type { TLSSocket } from 'node:tls';
 import { ServingError } from '../errors.js';
 import type { Logger } from '../logger.js';
 import type { Options } from '../options/options.js';
-import { Access } from './access.js';
+import type { Access } from './access.js';
 import { Admission, shareOf } from './admission.js';
 import { ClientAddresses } from './client-address.js';
-import { JwtVerifier } from './jwt.js';
 import { RateLimit, rateLimitMemory } from './rate-limit.js';
 import { TlsDoor } from './tls-door.js';
-import {
-  readTlsMaterial,
-  type TlsFiles,
-  type TlsMaterial,
-  tlsPaths,
-  usesTls,
-} from './tls-material.js';
-import { readTokenFile, TokenFile } from './token-file.js';
+import { type TlsFiles, tlsPaths, usesTls } from './tls-files.js';
+import type { TlsMaterial } from './tls-material.js';
 import { type Watch, watchFiles } from './watch.js';
 
 /** A port, as `--ssl_listeners` names it. */
@@ -107,7 +100,7 @@ export class Security {
     const { options, logger } = given;
     const access = await openAccess(options, logger);
     const files = tlsFiles(options);
-    const tls = usesTls(files) ? await readTlsMaterial(files, Date.now()) : null;
+    const tls = usesTls(files) ? await readTls(files) : null;
     return new Security(given, access, tls);
   }
 
@@ -144,7 +137,7 @@ export class Security {
     const files = tlsFiles(this.#options);
     const pollMs = this.#options.securityPollWaitSeconds * 1000;
     this.#watch = watchFiles(tlsPaths(files), pollMs, () => {
-      readTlsMaterial(files, Date.now()).then(
+      readTls(files).then(
         (material) => this.#renew(material),
         (error: Error) =>
           this.#logger.error(
@@ -190,6 +183,7 @@ export async function checkSecurity(options: Options): Promise<readonly string[]
     );
   }
   if (options.authTokensFile !== '') {
+    const { readTokenFile } = await import('./token-file.js');
     warnings.push(...readTokenFile(options.authTokensFile).warnings);
   }
   const { authJwks, authJwtIssuer, authJwtAudience } = options;
@@ -207,7 +201,7 @@ export async function checkSecurity(options: Options): Promise<readonly string[]
   }
   const files = tlsFiles(options);
   const isSecure = usesTls(files);
-  if (isSecure) warnings.push(...(await readTlsMaterial(files, Date.now())).warnings);
+  if (isSecure) warnings.push(...(await readTls(files)).warnings);
   if (!isSecure && (files.clientCaPath !== '' || files.clientVerify !== 'auto')) {
     throw new ServingError(
       'INVALID_ARGUMENT',
@@ -224,6 +218,11 @@ export async function checkSecurity(options: Options): Promise<readonly string[]
 async function openAccess(options: Options, logger: Logger): Promise<Access | null> {
   const { authTokensFile, authJwks } = options;
   if (authTokensFile === '' && authJwks === '') return null;
+  const [{ Access }, { JwtVerifier }, { TokenFile }] = await Promise.all([
+    import('./access.js'),
+    import('./jwt.js'),
+    import('./token-file.js'),
+  ]);
   const pollMs = options.securityPollWaitSeconds * 1000;
   const jwt =
     authJwks === ''
@@ -243,6 +242,12 @@ async function openAccess(options: Options, logger: Logger): Promise<Access | nu
         );
   const tokens = authTokensFile === '' ? null : new TokenFile(authTokensFile, pollMs, logger);
   return new Access({ tokens, jwt, openPaths: options.authOpenPaths });
+}
+
+/** The code that reads certificates is loaded where there are some. */
+async function readTls(files: TlsFiles): Promise<TlsMaterial> {
+  const { readTlsMaterial } = await import('./tls-material.js');
+  return readTlsMaterial(files, Date.now());
 }
 
 function tlsFiles(options: Options): TlsFiles {

@@ -1,14 +1,7 @@
 import type { Operator } from 'opendal';
 import { ServingError } from '../../errors.js';
-import { proxyRules } from '../../proxy.js';
-import { azureOptions } from './azure-settings.js';
-import { gcsOptions } from './gcs-settings.js';
-import { HttpStore } from './http-store.js';
 import type { RemoteLocation } from './location.js';
 import type { ObjectStore, StoreLimits } from './object-store.js';
-import { OpendalStore } from './opendal-store.js';
-import { ossOptions } from './oss-settings.js';
-import { s3Options } from './s3-settings.js';
 import type { SettingsSource } from './settings-file.js';
 
 /** The version whose binary runs on glibc 2.16; the ones after it need 2.38. */
@@ -21,17 +14,28 @@ type Opendal = Pick<typeof import('opendal'), 'Operator'>;
 /** Loads the object store library; replaced by tests. */
 export type LoadOpendal = () => Promise<Opendal>;
 
-/** A connection to the bucket or server of a location. */
-export function connect(
+/**
+ * A connection to the bucket or server of a location. Nothing is asked of it yet.
+ *
+ * The code of each kind of store is loaded with the first location that needs it.
+ *
+ * @throws {ServingError} `INVALID_ARGUMENT` for a proxy in the environment that is no URL
+ */
+export async function connect(
   location: RemoteLocation,
   source: SettingsSource,
   limits: StoreLimits,
   load: LoadOpendal = () => import('opendal'),
-): ObjectStore {
+): Promise<ObjectStore> {
   const { scheme, bucket } = location;
   if (scheme === 'http' || scheme === 'https') {
+    const [{ HttpStore }, { proxyRules }] = await Promise.all([
+      import('./http-store.js'),
+      import('../../proxy.js'),
+    ]);
     return new HttpStore(location, limits, proxyRules(source.env));
   }
+  const { OpendalStore } = await import('./opendal-store.js');
   const root = `${scheme}://${bucket}`;
   let current: { operator: Promise<Operator>; until: number } | null = null;
   const open = async (): Promise<Operator> => {
@@ -74,12 +78,24 @@ interface Service {
 }
 
 const SERVICES: Readonly<Record<'s3' | 'oss' | 'gs' | 'az', Service>> = {
-  s3: { name: 's3', options: async (bucket, source) => s3Options(bucket, source) },
-  oss: { name: 'oss', options: async (bucket, source) => ossOptions(bucket, source) },
-  az: { name: 'azblob', options: async (bucket, source) => azureOptions(bucket, source) },
+  s3: {
+    name: 's3',
+    options: async (bucket, source) => (await import('./s3-settings.js')).s3Options(bucket, source),
+  },
+  oss: {
+    name: 'oss',
+    options: async (bucket, source) =>
+      (await import('./oss-settings.js')).ossOptions(bucket, source),
+  },
+  az: {
+    name: 'azblob',
+    options: async (bucket, source) =>
+      (await import('./azure-settings.js')).azureOptions(bucket, source),
+  },
   gs: {
     name: 'gcs',
     options: async (bucket, source, timeoutMs, expires) => {
+      const { gcsOptions } = await import('./gcs-settings.js');
       const { options, expiresAt } = await gcsOptions(bucket, source, timeoutMs);
       if (expiresAt !== null) expires(expiresAt);
       return options;

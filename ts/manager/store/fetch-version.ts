@@ -107,7 +107,7 @@ async function download(
       // An archive's name is the end of its address, which need not be a fit file name.
       version.archive ? version.files.map((it) => ({ ...it, name: 'archive' })) : version.files,
       {
-        store: place.store,
+        store: await place.store,
         folder,
         location,
         signal,

@@ -18,20 +18,22 @@ export interface StoredVersion {
 export class RemotePlace implements Place {
   readonly archives = true;
   readonly location: string;
-  readonly #store: ObjectStore;
+  /** Connected once its code is loaded. */
+  readonly store: Promise<ObjectStore>;
 
-  constructor(uri: string, store: ObjectStore) {
+  constructor(uri: string, store: Promise<ObjectStore>) {
     this.location = uri;
-    this.#store = store;
+    this.store = store;
   }
 
   async list(): Promise<PlaceListing> {
     const { path } = parseRemote(this.location);
+    const store = await this.store;
     if (isArchive(this.location)) {
-      await this.#store.stat(path);
+      await store.stat(path);
       return { names: [], isVersion: true };
     }
-    const { files, folders } = await this.#store.list(path);
+    const { files, folders } = await store.list(path);
     // A folder called `1.zip` is no archive, and unlike a local one cannot be told from it later.
     const plain = folders.filter((name) => !isArchive(name));
     return { names: [...files.map(({ name }) => name), ...plain], isVersion: false };
@@ -70,7 +72,8 @@ export class RemotePlace implements Place {
   async version(location: string): Promise<StoredVersion> {
     const { path } = parseRemote(location);
     const archive = isArchive(location);
-    const files = archive ? [await this.#store.stat(path)] : await this.#store.walk(path);
+    const store = await this.store;
+    const files = archive ? [await store.stat(path)] : await store.walk(path);
     if (files.length === 0) {
       throw new ServingError(
         'NOT_FOUND',
@@ -78,10 +81,6 @@ export class RemotePlace implements Place {
       );
     }
     return { files, archive, fingerprint: fingerprintOf(files) };
-  }
-
-  get store(): ObjectStore {
-    return this.#store;
   }
 }
 

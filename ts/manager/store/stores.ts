@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { ServingError, toServingError } from '../../errors.js';
 import { connect, type LoadOpendal } from './connect.js';
-import { type FetchProgress, fetchVersion } from './fetch-version.js';
+import type { FetchProgress } from './fetch-version.js';
 import { archiveTimes, LocalPlace } from './local-place.js';
 import { isRemote, parseRemote, schemeOf, shown } from './location.js';
 import { ModelCache } from './model-cache.js';
@@ -53,7 +53,7 @@ export class ModelStores implements Stores {
   readonly #options: StoreOptions;
   readonly #load: LoadOpendal | undefined;
   readonly #cache: ModelCache;
-  readonly #connections = new Map<string, ObjectStore>();
+  readonly #connections = new Map<string, Promise<ObjectStore>>();
   readonly #jobs = new Map<string, Job>();
 
   /** @param load loads the object store library; npm's `opendal` when left out */
@@ -118,6 +118,7 @@ export class ModelStores implements Stores {
   ): Promise<string> {
     const cached = await this.#cache.find(key);
     if (cached !== null) return cached;
+    const { fetchVersion } = await import('./fetch-version.js');
     const place = isRemote(location) ? this.#remote(location) : null;
     return await fetchVersion({
       place,
@@ -141,6 +142,8 @@ export class ModelStores implements Stores {
         retryPauseMs: this.#options.storeRetryPauseMs,
       };
       store = connect(location, this.#options.source, limits, this.#load);
+      // Told to whoever asks something of it.
+      store.catch(() => undefined);
       this.#connections.set(name, store);
     }
     return new RemotePlace(uri, store);
