@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { createLogger, LevelControl } from '../ts/logger.js';
+import { LevelControl } from '../ts/log-level.js';
+import { createLogger } from '../ts/logger.js';
 
 function collect(format: 'json' | 'text', level: 'info' | 'warn' = 'info') {
   const lines: string[] = [];

@@ -9,7 +9,8 @@ import type { AdminListeners, AdminSockets } from './listeners/admin-listeners.j
 import type { ListenerDependencies, StopTimes } from './listeners/listeners.js';
 import { type BoundSockets, bindSockets } from './listeners/sockets.js';
 import { workerCount } from './listeners/worker-count.js';
-import { createLogger, LevelControl, type Logger } from './logger.js';
+import { LevelControl } from './log-level.js';
+import { createLogger, type Logger } from './logger.js';
 import { systemClock } from './manager/clock.js';
 import { measureEvents } from './manager/event-metrics.js';
 import { firstOutcomes } from './manager/first-outcomes.js';

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { LEVEL_NAMES } from '../logger.js';
+import { LEVEL_NAMES } from '../log-level.js';
 import { ADMIN_HELP, ask } from './models.js';
 
 interface LogLevelOptions {

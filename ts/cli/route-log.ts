@@ -1,10 +1,10 @@
-import { type LevelName, levelNumber } from '../logger.js';
+import { type LevelName, levelNumber } from '../log-level.js';
 import { routeStderr, setNativeLogLevel } from '../native/native-log.js';
 import { firstTensorflowLevel } from '../observe/log-levels.js';
 
 /**
- * Has TensorFlow's lines come out of the server's log. Before TensorFlow is opened, and after the logger was made: from here on standard
- * error is a pipe.
+ * Has TensorFlow's lines come out of the server's log. Before TensorFlow is opened, and after `process.stderr` was first looked at: from
+ * here on descriptor 2 is a pipe, and that stream would no longer know whether it is a terminal.
  *
  * @param format of the server's log
  */

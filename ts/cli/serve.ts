@@ -1,6 +1,6 @@
 import { surviveLostOutput } from '../lost-output.js';
 import { flagsHelp, parseFlags } from '../options/flags.js';
-import type { Options } from '../options/options.js';
+import { type Options, resolveOptions } from '../options/options.js';
 import { type SupervisorLink, supervisorLink } from '../supervise/link.js';
 import type { Supervised } from '../supervise/supervised.js';
 import { printVersions } from './version.js';
@@ -41,10 +41,7 @@ export async function runServe(argv: readonly string[], run: ServeRun = {}): Pro
 
 /** Keeps this process small: everything that serves is in the one it starts, with the same command line. */
 async function superviseFrom(given: Partial<Options>): Promise<void> {
-  const [{ supervise }, { resolveOptions }] = await Promise.all([
-    import('../supervise/run.js'),
-    import('../options/options.js'),
-  ]);
+  const { supervise } = await import('../supervise/run.js');
   const command = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
   process.exit(await supervise(resolveOptions(given).options, command));
 }
@@ -73,21 +70,15 @@ async function serve(
 ): Promise<void> {
   const supervised: Supervised | null =
     link === null ? null : { inheritance: await link.inheritance, say: link.say };
-  const [{ createServer }, { ensureRuntime, isInteractive }] = await Promise.all([
-    import('../server.js'),
-    import('../runtime/ensure.js'),
-  ]);
-  const named = given.tensorflowLibrary ?? '';
-  const { path } = await ensureRuntime({ library: named || null, interactive: isInteractive() });
   const logFormat = supervised?.inheritance.logFormat ?? given.logFormat;
+  // What is wrong with an option is told before anything is opened.
+  resolveOptions(given);
+  const path = await openRuntime(given, logFormat);
+  const { createServer } = await import('../server.js');
   const server = createServer(
     { ...given, tensorflowLibrary: path, ...(logFormat === undefined ? {} : { logFormat }) },
     supervised,
   );
-  if ((given.tensorflowLog ?? 'routed') === 'routed') {
-    const { routeLog } = await import('./route-log.js');
-    routeLog(logFormat ?? 'auto', given.logLevel ?? 'info');
-  }
   const ended = stopOnSignals(link, async () => {
     if (process.env.NOTIFY_SOCKET) void tellServiceManager('notifyStopping');
     await server.stop();
@@ -105,6 +96,30 @@ async function serve(
   });
   await Promise.race([ended.done, running.catch((error: unknown) => fail(error, ended))]);
   await ended.done;
+}
+
+/**
+ * Finds libtensorflow and begins to open it, which takes longer than all the server's code to load: before that code.
+ *
+ * @returns its path
+ * @throws {RuntimeMissingError} `FAILED_PRECONDITION` with the command to run
+ */
+async function openRuntime(
+  given: Partial<Options>,
+  logFormat: Options['logFormat'] | undefined,
+): Promise<string> {
+  const [{ ensureRuntime, isInteractive }, { beginToOpen }] = await Promise.all([
+    import('../runtime/ensure.js'),
+    import('../runtime-opener.js'),
+  ]);
+  const library = given.tensorflowLibrary || null;
+  const { path } = await ensureRuntime({ library, interactive: isInteractive() });
+  if ((given.tensorflowLog ?? 'routed') === 'routed') {
+    const { routeLog } = await import('./route-log.js');
+    routeLog(logFormat ?? 'auto', given.logLevel ?? 'info');
+  }
+  void beginToOpen(path);
+  return path;
 }
 
 /** For systemd units of `Type=notify`. That it cannot be told is no reason to stop serving. */

@@ -81,6 +81,11 @@ export class Listeners {
   /** Builds the servers and accepts connections; resolves once they do. */
   static async start(dependencies: ListenerDependencies): Promise<Listeners> {
     const { options, sockets, balance } = dependencies;
+    // Loaded before the queue is made: that waits for the loader's lock, which is held while libtensorflow is being opened.
+    await Promise.all([
+      sockets.rest.length === 0 ? null : import('../api/rest/server.js'),
+      sockets.grpc.length === 0 ? null : import('../api/grpc/server.js'),
+    ]);
     const observer = await openObserver(options, dependencies.logger, dependencies.worker);
     const onDemand = options.modelLoading === 'on_demand';
     const queue = new InferQueue({

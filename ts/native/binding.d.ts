@@ -540,6 +540,13 @@ export declare function openFlight(fd: number, keys: Array<bigint>, watched: Arr
 /** Opens the library at `path`, once per process. */
 export declare function openRuntime(path: string): NativeRuntimeInfo
 
+/**
+ * Tries to open the library at `path` off the JavaScript thread; resolves when that has ended, whether it is open or not.
+ *
+ * On a thread of Node's, because it waits for those when a process ends: TensorFlow's constructors must not run beside destructors.
+ */
+export declare function openRuntimeAside(path: string): Promise<void>
+
 /** Padding of the batches of one size. */
 export interface PaddingInfo {
   /** Rows of the padded batch. */

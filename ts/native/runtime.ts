@@ -20,6 +20,15 @@ export function openRuntime(path: string): RuntimeInfo {
   return call(() => addon().openRuntime(path));
 }
 
+/**
+ * Opens libtensorflow on another thread, if it can be: `openRuntime` then answers at once, or tells what is wrong.
+ *
+ * A process that ends meanwhile waits for it.
+ */
+export function tryToOpen(path: string): Promise<void> {
+  return addon().openRuntimeAside(path);
+}
+
 /** The open libtensorflow, or `null`. */
 export function runtimeInfo(): RuntimeInfo | null {
   return call(() => addon().runtimeInfo());

@@ -1,5 +1,5 @@
 import { ServingError } from '../errors.js';
-import { LEVEL_NAMES, type LevelControl, type LevelName, levelNumber } from '../logger.js';
+import { LEVEL_NAMES, type LevelControl, type LevelName, levelNumber } from '../log-level.js';
 import { setNativeLogLevel } from '../native/native-log.js';
 
 /** What has a level of its own: our own lines, and those that TensorFlow writes. */

@@ -54,6 +54,19 @@ impl Default for OpenOptions {
     }
 }
 
+impl OpenOptions {
+    /// Puts the log level where TensorFlow looks for it, which [`Library::open`] does otherwise. For whoever opens the library on
+    /// another thread than the one that writes the environment.
+    pub fn set_log_level(&self) {
+        if let (Some(level), None) = (self.min_log_level, env::var_os(LOG_LEVEL_VARIABLE)) {
+            // SAFETY: happens once, before TensorFlow's threads exist. Another thread may read the
+            // environment through C at this moment; that is the caller's to avoid, as documented,
+            // and what every `process.env` write of Node does.
+            unsafe { env::set_var(LOG_LEVEL_VARIABLE, level.to_string()) };
+        }
+    }
+}
+
 /// Something that does not keep the library from working and that its user should be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -110,12 +123,7 @@ impl Library {
                 open: open.path.clone(),
             });
         }
-        if let (Some(level), None) = (options.min_log_level, env::var_os(LOG_LEVEL_VARIABLE)) {
-            // SAFETY: happens once, before TensorFlow's threads exist. Another thread may read the
-            // environment through C at this moment; that is the caller's to avoid, as documented,
-            // and what every `process.env` write of Node does.
-            unsafe { env::set_var(LOG_LEVEL_VARIABLE, level.to_string()) };
-        }
+        options.set_log_level();
         let warnings = mapped::other_tensorflows(&file)
             .into_iter()
             .map(|path| Warning::AnotherTensorFlow { path })
