@@ -1,8 +1,7 @@
 import type { Logger } from '../logger.js';
 import { realStderr } from '../native/native-log.js';
-import { AccessLog } from '../observe/access-log.js';
-import { LineFile, type LinePlace } from '../observe/line-file.js';
-import { Observer } from '../observe/observer.js';
+import type { LinePlace } from '../observe/line-file.js';
+import type { Observer } from '../observe/observer.js';
 import { Tracing } from '../observe/tracing.js';
 import type { Options } from '../options/options.js';
 
@@ -21,7 +20,13 @@ export async function openObserver(
   const tracing = await Tracing.find();
   if (tracing !== null) logger.info({}, 'requests are traced: an OpenTelemetry SDK is registered');
   const { accessLog: mode, accessLogSampleRate: sampleRate } = options;
-  if (mode === 'off') return tracing === null ? null : new Observer(null, tracing);
+  if (mode === 'off' && tracing === null) return null;
+  const { Observer } = await import('../observe/observer.js');
+  if (mode === 'off') return new Observer(null, tracing);
+  const [{ AccessLog }, { LineFile }] = await Promise.all([
+    import('../observe/access-log.js'),
+    import('../observe/line-file.js'),
+  ]);
   const file = new LineFile(place(options.accessLogFile), logger);
   return new Observer(new AccessLog(file, { mode, sampleRate, worker }), tracing);
 }
