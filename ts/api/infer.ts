@@ -13,6 +13,11 @@ export type Engine = Pick<
 /** A request's bytes. */
 export type RequestBody = Buffer | LargeBody;
 
+/** The bytes themselves; of a large body a copy, to which nothing is added from now on. */
+export function bytesOf(body: RequestBody): Buffer {
+  return Buffer.isBuffer(body) ? body : body.read();
+}
+
 /** Sees answered requests, for the request log: `done` itself for those it leaves. */
 export interface Recorder {
   wrap(target: Target, body: RequestBody, done: Done): Done;
@@ -232,7 +237,7 @@ export class Inference {
     const match = judge !== null && failure.code === 'ABORTED' && SUSPECT.exec(failure.message);
     const target = this.#targets.get(id);
     if (judge === null || !match || target === undefined) return null;
-    const bytes = Buffer.isBuffer(body) ? body : body.read();
+    const bytes = bytesOf(body);
     return () => judge({ fingerprint: BigInt(`0x${match[1]}`), target, body: bytes });
   }
 }

@@ -3,6 +3,7 @@ import type { Identity } from '../../security/identity.js';
 import type { Action } from '../../security/scopes.js';
 import { certificateNames } from '../../security/tls-door.js';
 import type { Caller, Door } from '../door.js';
+import { bytesOf, type RequestBody } from '../infer.js';
 import { modelNames, type SpecDepth } from './model-names.js';
 import { toStatus } from './rpc.js';
 import type { Call } from './transport/call.js';
@@ -65,7 +66,7 @@ export class DoorGuard implements Guard {
     else return found.then((identity) => this.#allow(call, caller, rule, identity));
   }
 
-  message(call: Call, message: Buffer): void {
+  message(call: Call, message: RequestBody): void {
     const entered = call.entered as Entered;
     const { caller, identity, rule } = entered;
     if (rule === null) return;
@@ -93,12 +94,12 @@ export class DoorGuard implements Guard {
 function authorizeModels(
   door: Door,
   who: { readonly identity: Identity | null; readonly caller: Caller; readonly action: Action },
-  message: Buffer,
+  message: RequestBody,
   depth: SpecDepth,
 ): void {
   const { identity, caller, action } = who;
   if (identity === null || identity.scopes.allowsEverywhere(action)) return;
-  const names = modelNames(message, depth);
+  const names = modelNames(bytesOf(message), depth);
   if (names === null) {
     throw new ServingError('INVALID_ARGUMENT', 'the message is not valid protobuf');
   }

@@ -20,7 +20,7 @@ export function observedService(service: Service, observer: Observer): Service {
     }
     const handler = (call: Call): void => {
       const observation = begin(method, call, observer);
-      if (rpc.kind === 'unary') observation.bytesIn = call.request.length;
+      if (rpc.kind === 'unary') observation.bytesIn = call.bodyBytes;
       rpc.handler(call);
     };
     return { ...rpc, handler };

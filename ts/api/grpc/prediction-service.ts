@@ -1,11 +1,12 @@
 import { ServingError } from '../../errors.js';
 import type { Method } from '../../native/infer-queue.js';
+import type { LargeBody } from '../../native/large-body.js';
 import type { Admission, ModelGate } from '../../security/admission.js';
-import { deadlineIn, type Inference } from '../infer.js';
+import { bytesOf, deadlineIn, type Inference, type RequestBody } from '../infer.js';
 import type { CatalogReader } from '../model-status.js';
 import { observationOf } from '../observed.js';
 import { modelNames, type SpecDepth } from './model-names.js';
-import { missingModelSpec, type Service, toStatus, unary } from './rpc.js';
+import { missingModelSpec, type Rpc, type Service, toStatus, unary } from './rpc.js';
 import type { Call } from './transport/call.js';
 import type { Handler, StreamReader } from './transport/method.js';
 
@@ -20,10 +21,10 @@ export function predictionService(inference: Inference, catalog: CatalogReader):
   return {
     name: 'tensorflow.serving.PredictionService',
     rpcs: [
-      { name: 'Predict', kind: 'unary', handler: infer(inference, 'grpc.predict') },
-      { name: 'Classify', kind: 'unary', handler: infer(inference, 'grpc.classify') },
-      { name: 'Regress', kind: 'unary', handler: infer(inference, 'grpc.regress') },
-      { name: 'MultiInference', kind: 'unary', handler: infer(inference, 'grpc.multiInference') },
+      inferRpc('Predict', inference, 'grpc.predict'),
+      inferRpc('Classify', inference, 'grpc.classify'),
+      inferRpc('Regress', inference, 'grpc.regress'),
+      inferRpc('MultiInference', inference, 'grpc.multiInference'),
       {
         name: 'GetModelMetadata',
         kind: 'unary',
@@ -34,13 +35,18 @@ export function predictionService(inference: Inference, catalog: CatalogReader):
   };
 }
 
-/** A handler that runs the request's bytes. The ModelSpec in them decides the model. */
-export function infer(inference: Inference, method: Method): Handler {
+/** An RPC that runs the request's bytes. The ModelSpec in them decides the model. */
+export function inferRpc(name: string, inference: Inference, method: Method): Rpc {
+  const openBody = (bytes: number): LargeBody => inference.openBody(bytes);
+  return { name, kind: 'unary', handler: infer(inference, method), openBody };
+}
+
+function infer(inference: Inference, method: Method): Handler {
   const target = inference.target({ method, name: '', version: null, label: null });
   const { admission } = inference;
   const depth = method === 'grpc.multiInference' ? 2 : 1;
   return (call) => {
-    const gate = admission.isPerModel ? gateOf(admission, call.request, depth) : null;
+    const gate = admission.isPerModel ? gateOf(admission, call.body, depth) : null;
     const refusal = admission.enter(gate);
     if (refusal !== null) {
       call.fail(toStatus(refusal));
@@ -49,7 +55,7 @@ export function infer(inference: Inference, method: Method): Handler {
     let waiting = true;
     const ticket = inference.run(
       target,
-      call.request,
+      call.body,
       call.deadlineMs,
       (failure, reply, version, stages) => {
         // After a cancellation nobody listens.
@@ -71,8 +77,8 @@ export function infer(inference: Inference, method: Method): Handler {
 }
 
 /** The counter of the model that a request names first. */
-function gateOf(admission: Admission, request: Buffer, depth: SpecDepth): ModelGate {
-  return admission.gate(modelNames(request, depth)?.[0] ?? '');
+function gateOf(admission: Admission, request: RequestBody, depth: SpecDepth): ModelGate {
+  return admission.gate(modelNames(bytesOf(request), depth)?.[0] ?? '');
 }
 
 /** Answers every request of the stream as Predict would, one after the other; the first failure ends the stream. */

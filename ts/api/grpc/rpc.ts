@@ -1,6 +1,7 @@
 import { ServingError, toServingError } from '../../errors.js';
 import { OverloadError } from '../../security/admission.js';
 import type { Call } from './transport/call.js';
+import type { OpenBody } from './transport/large-message.js';
 import type { Handler, Method, StreamReader } from './transport/method.js';
 import type { Status } from './transport/status.js';
 
@@ -10,6 +11,8 @@ export type Rpc =
       readonly name: string;
       readonly kind: 'unary' | 'serverStream';
       readonly handler: Handler;
+      /** Where a large message is put together, for a handler that looks at `call.body`. */
+      readonly openBody?: OpenBody;
     }
   | {
       readonly name: string;
@@ -26,10 +29,8 @@ export interface Service {
 /** The RPCs of a service as the transport knows them. */
 export function methodsOf({ name: service, rpcs }: Service): readonly Method[] {
   return rpcs.map((rpc): Method => {
-    const path = `/${service}/${rpc.name}`;
-    return rpc.kind === 'bidiStream'
-      ? { path, kind: rpc.kind, open: rpc.open }
-      : { path, kind: rpc.kind, handler: rpc.handler };
+    const { name, ...method } = rpc;
+    return { path: `/${service}/${name}`, ...method };
   });
 }
 

@@ -1,11 +1,11 @@
 import type { Inference } from '../infer.js';
-import { infer } from './prediction-service.js';
+import { inferRpc } from './prediction-service.js';
 import type { Service } from './rpc.js';
 
 /** `tensorflow.serving.SessionService`, which runs any node of a graph: only registered when it is switched on. */
 export function sessionService(inference: Inference): Service {
   return {
     name: 'tensorflow.serving.SessionService',
-    rpcs: [{ name: 'SessionRun', kind: 'unary', handler: infer(inference, 'grpc.sessionRun') }],
+    rpcs: [inferRpc('SessionRun', inference, 'grpc.sessionRun')],
   };
 }

@@ -43,8 +43,6 @@ export abstract class Answering {
     this.#headers = headers;
     this.method = method;
     this.connection = connection;
-    const timeout = headers['grpc-timeout'];
-    if (timeout !== undefined) this.#setDeadline(String(timeout));
   }
 
   /** The value of an entry of the metadata; several are joined by commas. That of a `-bin` entry is its base64. */
@@ -139,7 +137,11 @@ export abstract class Answering {
     return this.#isOver || this.stream.destroyed || this.stream.closed;
   }
 
-  #setDeadline(text: string): void {
+  /** Reads the client's deadline; the call fails of one that is none. */
+  protected readDeadline(): void {
+    const given = this.#headers['grpc-timeout'];
+    if (given === undefined) return;
+    const text = String(given);
     const timeout = timeoutMs(text);
     if (timeout === null) {
       this.fail({ code: Code.INTERNAL, details: `Invalid grpc-timeout value "${text}"` });
@@ -173,8 +175,12 @@ export abstract class Answering {
     cancel?.();
   }
 
+  /** The call is over: what it holds is let go. */
+  protected abstract letGo(): void;
+
   #over(code: number, bytes: number): void {
     this.#isOver = true;
+    this.letGo();
     if (this.deadlineMs > 0) this.connection.deadlines.forget(this);
     this.watcher?.ended(code, bytes);
   }

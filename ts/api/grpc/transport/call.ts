@@ -1,8 +1,10 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { Code } from '../../../errors.js';
+import type { RequestBody } from '../../infer.js';
 import { Answering } from './answer.js';
 import type { Connection } from './connection.js';
-import { decompress, MessageReader, wholeMessage } from './messages.js';
+import { LargeMessage } from './large-message.js';
+import { decompress, HEAD_BYTES, MessageReader, wholeMessage } from './messages.js';
 import type { Guard, Method, StreamReader } from './method.js';
 import { CallError, type Status } from './status.js';
 
@@ -39,11 +41,12 @@ function onError(): void {
 
 /** One RPC on its way. */
 export class Call extends Answering {
-  /** The message of a method that takes one. */
+  /** The message of a method that takes one; empty while {@link body} is a large one. */
   request: Buffer = EMPTY;
   /** What the guard that let it in keeps of it. */
   entered: object | null = null;
   #guard: Guard | null = null;
+  #large: LargeMessage | null = null;
   #reader: MessageReader | null = null;
   #streamReader: StreamReader | null = null;
   #hasRequest = false;
@@ -67,8 +70,20 @@ export class Call extends Answering {
     stream.on('wantTrailers', onWantTrailers);
   }
 
+  /** The message of a method that takes one, in whichever memory it is. */
+  get body(): RequestBody {
+    return this.#large?.body ?? this.request;
+  }
+
+  /** How long that is. */
+  get bodyBytes(): number {
+    return this.#large?.body.bytes ?? this.request.length;
+  }
+
   /** Begins to read, once the guard (null where there is none) lets the call in. */
   start(guard: Guard | null): void {
+    this.readDeadline();
+    if (this.isGone()) return;
     if (guard === null) {
       this.#read();
       return;
@@ -97,19 +112,44 @@ export class Call extends Answering {
   received(chunk: Buffer): void {
     if (this.isGone()) return;
     const { maxReceiveBytes } = this.connection.settings;
+    let bytes: Buffer | null = chunk;
     if (this.#reader === null) {
-      if (!this.#hasRequest && this.method.kind !== 'bidiStream') {
-        const whole = wholeMessage(chunk, maxReceiveBytes);
-        if (whole !== null) {
-          this.request = whole;
-          this.#hasRequest = true;
-          return;
+      if (this.method.kind !== 'bidiStream') {
+        if (!this.#hasRequest) {
+          const whole = wholeMessage(chunk, maxReceiveBytes);
+          if (whole !== null) {
+            this.request = whole;
+            this.#hasRequest = true;
+            return;
+          }
         }
+        bytes = this.#receiveLarge(chunk);
+        if (bytes === null) return;
       }
       this.#reader = new MessageReader(maxReceiveBytes);
     }
-    this.#reader.push(chunk);
+    this.#reader.push(bytes);
     this.#pump();
+  }
+
+  /** Takes what belongs to a large message; returns the rest, null for nothing. */
+  #receiveLarge(chunk: Buffer): Buffer | null {
+    const { method } = this;
+    try {
+      if (this.#large !== null) return this.#large.take(chunk);
+      if (this.#hasRequest || method.kind === 'bidiStream' || method.openBody === undefined) {
+        return chunk;
+      }
+      const { maxReceiveBytes } = this.connection.settings;
+      this.#large = LargeMessage.begin(chunk, maxReceiveBytes, method.openBody);
+      if (this.#large === null) return chunk;
+      this.#hasRequest = true;
+      return this.#large.take(chunk.subarray(HEAD_BYTES));
+    } catch (error) {
+      if (!(error instanceof CallError)) throw error;
+      this.stop(error.status);
+      return null;
+    }
   }
 
   inputEnded(): void {
@@ -191,11 +231,11 @@ export class Call extends Answering {
     if (this.#hasFinished || this.isGone()) return;
     this.#hasFinished = true;
     const { method } = this;
-    if (this.#reader !== null && !this.#reader.isEmpty) {
+    if (this.#reader?.isEmpty === false || this.#large?.isWhole === false) {
       this.stop({ code: Code.INTERNAL, details: 'The request ended inside a message' });
     } else if (method.kind === 'bidiStream') this.#run(() => this.#streamReader?.end());
     else if (!this.#hasRequest) this.#refuseCount('no');
-    else if (this.#guard === null || this.#lets(this.request)) {
+    else if (this.#guard === null || this.#lets(this.body)) {
       this.#reader = null;
       try {
         method.handler(this);
@@ -206,7 +246,7 @@ export class Call extends Answering {
   }
 
   /** Whether the guard lets a message pass; the call is over where it does not. */
-  #lets(message: Buffer): boolean {
+  #lets(message: RequestBody): boolean {
     const guard = this.#guard;
     if (guard === null) return true;
     try {
@@ -227,6 +267,10 @@ export class Call extends Answering {
       this.stop(UNEXPECTED);
       return false;
     }
+  }
+
+  protected letGo(): void {
+    this.#large?.body.close();
   }
 
   #refuseCount(count: string): void {

@@ -29,6 +29,13 @@ export function wholeMessage(chunk: Buffer, limit: number): Buffer | null {
     : null;
 }
 
+/** What the head at the start of `chunk` says; null where it is not all there, or no head. */
+export function headOfMessage(chunk: Buffer): { bytes: number; isCompressed: boolean } | null {
+  const flag = chunk[0];
+  if (chunk.length < HEAD_BYTES || flag === undefined || flag > 1) return null;
+  return { bytes: lengthIn(chunk), isCompressed: flag === 1 };
+}
+
 /** Cuts the bytes of a stream into messages, wherever their chunks end. */
 export class MessageReader {
   readonly #limit: number;

@@ -1,4 +1,6 @@
+import type { RequestBody } from '../../infer.js';
 import type { Call } from './call.js';
+import type { OpenBody } from './large-message.js';
 import type { Status } from './status.js';
 
 /** Answers one message, with `call.reply` or messages of `call.write`, or `call.fail`. */
@@ -18,6 +20,8 @@ export type Method =
       readonly path: string;
       readonly kind: 'unary' | 'serverStream';
       readonly handler: Handler;
+      /** Where a large message is put together; without it all come as `call.request`. */
+      readonly openBody?: OpenBody;
     }
   | {
       readonly path: string;
@@ -39,7 +43,7 @@ export interface Guard {
    *
    * @throws as `enter`
    */
-  message(call: Call, message: Buffer): void;
+  message(call: Call, message: RequestBody): void;
   status(error: unknown): Status;
 }
 
