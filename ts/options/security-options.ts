@@ -133,7 +133,7 @@ export const LIMIT_OPTIONS = {
   max_queue_time_in_ms: int(
     'Limits',
     2000,
-    'longest time a request is expected to wait for an inference thread, else it is refused; 0 is no limit',
+    'longest time a request is expected to wait for an inference thread, else it is refused; half of it where a queue has lasted so long; 0 is no limit',
     { unit: 'ms' },
   ),
   max_connections: int(

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may, as tests may")]
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use servable_engine::schedule::lines::{Line, Lines, Ticket};
@@ -14,9 +14,13 @@ fn line(number: u64) -> Line {
     Line::numbered(number)
 }
 
+fn push(lines: &mut Lines<u64>, of: Line, job: u64) {
+    lines.push(of, job, Instant::now());
+}
+
 /// Lets the first run of a line teach what its runs take.
 fn teach(lines: &mut Lines<u64>, of: Line, took: Duration) {
-    lines.push(of, 0);
+    push(lines, of, 0);
     let (ticket, _) = lines.begin().unwrap().split();
     lines.ended(ticket, Some(took));
 }
@@ -34,8 +38,8 @@ fn a_hundred_runs_of_a_quick_model_come_to_one_of_a_slow_one() {
     teach(&mut lines, slow, 100 * MS);
     teach(&mut lines, quick, MS);
     for job in 0..1000 {
-        lines.push(slow, job);
-        lines.push(quick, job);
+        push(&mut lines, slow, job);
+        push(&mut lines, quick, job);
     }
     let mut turns = HashMap::new();
     for _ in 0..505 {
@@ -53,14 +57,14 @@ fn a_line_that_was_idle_has_saved_nothing_up() {
     let (busy, idle) = (line(1), line(2));
     teach(&mut lines, idle, MS);
     for job in 0..200 {
-        lines.push(busy, job);
+        push(&mut lines, busy, job);
     }
     for _ in 0..100 {
         let (_, ticket) = begin(&mut lines).unwrap();
         lines.ended(ticket, Some(MS));
     }
     for job in 0..100 {
-        lines.push(idle, job);
+        push(&mut lines, idle, job);
     }
     let mut in_a_row = 0;
     for _ in 0..20 {
@@ -79,15 +83,15 @@ fn a_quick_model_gets_the_spare_thread_while_a_slow_one_holds_all_others() {
     teach(&mut lines, quick, MS);
     teach(&mut lines, middling, 50 * MS);
     for job in 0..10 {
-        lines.push(slow, job);
+        push(&mut lines, slow, job);
     }
     assert_eq!(begin(&mut lines).unwrap().0, slow);
     let (_, second) = begin(&mut lines).unwrap();
     assert!(!lines.may_start(), "the spare thread is not for more of it");
-    lines.push(middling, 0);
+    push(&mut lines, middling, 0);
     assert!(!lines.may_start(), "nor for one that may take as long");
-    lines.push(quick, 0);
-    lines.push(quick, 1);
+    push(&mut lines, quick, 0);
+    push(&mut lines, quick, 1);
     let (whose, spare) = begin(&mut lines).unwrap();
     assert_eq!(whose, quick);
     assert!(!lines.may_start(), "there is one spare thread");
@@ -105,9 +109,9 @@ fn one_thread_has_no_spare_one() {
     let mut lines = Lines::new(1, 100);
     let (slow, quick) = (line(1), line(2));
     teach(&mut lines, slow, 100 * MS);
-    lines.push(slow, 0);
+    push(&mut lines, slow, 0);
     let (_, ticket) = begin(&mut lines).unwrap();
-    lines.push(quick, 0);
+    push(&mut lines, quick, 0);
     assert!(!lines.may_start());
     lines.ended(ticket, Some(100 * MS));
     assert_eq!(begin(&mut lines).unwrap().0, quick);
@@ -118,12 +122,12 @@ fn a_model_that_fills_its_line_takes_no_other_models_place() {
     let mut lines = Lines::new(2, 8);
     let (greedy, other) = (line(1), line(2));
     while lines.has_room(greedy) {
-        lines.push(greedy, 0);
+        push(&mut lines, greedy, 0);
     }
     assert_eq!(lines.waiting_in(greedy), 8);
     for _ in 0..4 {
         assert!(lines.has_room(other));
-        lines.push(other, 0);
+        push(&mut lines, other, 0);
     }
     assert!(!lines.has_room(other), "half of the places is its share");
     assert!(!lines.has_room(greedy));
@@ -136,10 +140,10 @@ fn a_wait_counts_what_others_may_take_meanwhile_and_no_more() {
     teach(&mut lines, slow, 100 * MS);
     teach(&mut lines, quick, MS);
     for _ in 0..50 {
-        lines.push(slow, 0);
+        push(&mut lines, slow, 0);
     }
     for _ in 0..10 {
-        lines.push(quick, 0);
+        push(&mut lines, quick, 0);
     }
     assert_eq!(
         lines.expected_wait(quick),
@@ -151,12 +155,50 @@ fn a_wait_counts_what_others_may_take_meanwhile_and_no_more() {
 }
 
 #[test]
+fn a_line_that_is_never_empty_may_only_be_half_as_long() {
+    let mut lines = Lines::new(2, 4096);
+    let model = line(1);
+    teach(&mut lines, model, 5 * MS);
+    let longest = Some(2000 * MS);
+    let began = Instant::now();
+    let at = |ms: u32| began + ms * MS;
+    let fill = |lines: &mut Lines<u64>, now: Instant| {
+        while !lines.is_full(model, longest, now) {
+            lines.push(model, 0, now);
+        }
+        lines.waiting_in(model)
+    };
+    assert_eq!(fill(&mut lines, at(0)), 801, "a burst of two seconds");
+    assert_eq!(fill(&mut lines, at(1900)), 801);
+    for _ in 0..400 {
+        let (_, ticket) = begin(&mut lines).unwrap();
+        lines.ended(ticket, Some(5 * MS));
+    }
+    assert!(
+        lines.is_full(model, longest, at(2100)),
+        "one second of work and it lasts"
+    );
+    while let Some((_, ticket)) = begin(&mut lines) {
+        lines.ended(ticket, Some(5 * MS));
+    }
+    assert_eq!(fill(&mut lines, at(2200)), 801, "an empty line begins anew");
+    assert!(!lines.is_full(line(2), longest, at(9000)));
+    let (slow, few) = (line(3), 64);
+    teach(&mut lines, slow, 10_000 * MS);
+    for job in 0..few {
+        assert!(!lines.is_full(slow, longest, at(9000)), "{job} wait");
+        push(&mut lines, slow, job);
+    }
+    assert!(lines.is_full(slow, longest, at(9000)));
+}
+
+#[test]
 fn names_made_up_by_clients_are_not_kept() {
     let mut lines = Lines::new(1, 10_000);
     let known = Line::of("known");
-    lines.push(known, 7);
+    push(&mut lines, known, 7);
     for made_up in 0..5000 {
-        lines.push(Line::of(&format!("made up {made_up}")), made_up);
+        push(&mut lines, Line::of(&format!("made up {made_up}")), made_up);
         let (ticket, _) = lines.begin().unwrap().split();
         lines.ended(ticket, None);
     }
@@ -210,7 +252,7 @@ proptest! {
             match event {
                 Event::Push(number) => {
                     let next = pushed.entry(line(number)).or_insert(0);
-                    lines.push(line(number), *next);
+                    push(&mut lines, line(number), *next);
                     *next += 1;
                 }
                 Event::Begin => {
@@ -248,8 +290,8 @@ proptest! {
             teach(&mut lines, line(number as u64), *cost * MS);
         }
         for number in 0..costs.len() {
-            lines.push(line(number as u64), 0);
-            lines.push(line(number as u64), 0);
+            push(&mut lines, line(number as u64), 0);
+            push(&mut lines, line(number as u64), 0);
         }
         for _ in 0..turns {
             let (whose, ticket) = begin(&mut lines).unwrap();
@@ -257,7 +299,7 @@ proptest! {
             let took = costs[number] * MS;
             served[number] += took;
             lines.ended(ticket, Some(took));
-            lines.push(whose, 0);
+            push(&mut lines, whose, 0);
         }
         let longest = *costs.iter().max().unwrap() * MS;
         let (least, most) = (served.iter().min().unwrap(), served.iter().max().unwrap());
@@ -273,11 +315,11 @@ proptest! {
         let mut lines: Lines<u64> = Lines::new(1, 1000);
         teach(&mut lines, line(1), rival * MS);
         teach(&mut lines, line(2), own * MS);
-        lines.push(line(2), 0);
+        push(&mut lines, line(2), 0);
         let (_, ticket) = begin(&mut lines).unwrap();
         lines.ended(ticket, Some(own * MS));
-        lines.push(line(2), 1);
-        lines.push(line(1), 0);
+        push(&mut lines, line(2), 1);
+        push(&mut lines, line(1), 0);
         let mut overtaken = 0;
         loop {
             let (whose, ticket) = begin(&mut lines).unwrap();
@@ -287,7 +329,7 @@ proptest! {
             overtaken += 1;
             prop_assert!(overtaken <= 2 * own / rival + 2, "{overtaken} times");
             lines.ended(ticket, Some(rival * MS));
-            lines.push(line(1), 0);
+            push(&mut lines, line(1), 0);
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The line of one model. Two models with the same number share a line, which costs them fairness and nothing else.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -23,6 +23,9 @@ impl Line {
         Self(number)
     }
 }
+
+/// Jobs of a line that may always wait, however slow they are: clients with a connection or a few each are not refused.
+const ALWAYS_WELCOME: usize = 64;
 
 /// Lines that are remembered although nothing waits or runs in them. Names may be made up by clients.
 const IDLE_LINES: usize = 1024;
@@ -63,6 +66,8 @@ struct Jobs<T> {
     running: usize,
     /// Moving average of what a run takes, nanoseconds; 0 before the first has ended.
     usual: u64,
+    /// Since when something waits all the time.
+    since: Option<Instant>,
     /// When the next run begins on the clock of all lines, which counts the time that each has had.
     start: u64,
 }
@@ -73,6 +78,7 @@ impl<T> Jobs<T> {
             waiting: VecDeque::new(),
             running: 0,
             usual: 0,
+            since: None,
             start: now,
         }
     }
@@ -123,8 +129,8 @@ impl<T> Lines<T> {
         self.threads = threads.max(1);
     }
 
-    /// Puts a job at the end of a line. Whoever calls has asked whether there [`has_room`](Self::has_room).
-    pub fn push(&mut self, line: Line, job: T) {
+    /// Puts a job that came `now` at the end of a line, which the caller has asked whether it [`is_full`](Self::is_full).
+    pub fn push(&mut self, line: Line, job: T, now: Instant) {
         if self.lines.len() >= IDLE_LINES && !self.lines.contains_key(&line) {
             self.lines
                 .retain(|_, jobs| jobs.running > 0 || !jobs.waiting.is_empty());
@@ -138,6 +144,7 @@ impl<T> Lines<T> {
             // Time that a line did not ask for is not saved up.
             jobs.start = jobs.start.max(self.now);
         }
+        jobs.since.get_or_insert(now);
         jobs.waiting.push_back(job);
         self.waiting += 1;
     }
@@ -154,6 +161,7 @@ impl<T> Lines<T> {
         jobs.running += 1;
         if jobs.waiting.is_empty() {
             self.ready.remove(at);
+            jobs.since = None;
         }
         self.busy.push(line);
         self.waiting -= 1;
@@ -220,6 +228,21 @@ impl<T> Lines<T> {
     /// Jobs that wait in one line.
     pub fn waiting_in(&self, line: Line) -> usize {
         self.lines.get(&line).map_or(0, |jobs| jobs.waiting.len())
+    }
+
+    /// Whether one more job of a line is to be refused: there is no room, or it would wait longer than `longest_wait`, judged by what runs
+    /// took lately, unless only a few wait.
+    ///
+    /// A bound on the number alone would either refuse bursts of quick jobs or let slow ones pile up for minutes. A line that has not been
+    /// empty for `longest_wait` is overloaded and not in a burst: only half of it holds then, so that it is worked off soon afterwards.
+    pub fn is_full(&self, line: Line, longest_wait: Option<Duration>, now: Instant) -> bool {
+        let is_too_long = |longest: Duration| {
+            let since = self.lines.get(&line).and_then(|jobs| jobs.since);
+            let lasts = since.is_some_and(|since| now.saturating_duration_since(since) > longest);
+            let longest = if lasts { longest / 2 } else { longest };
+            self.waiting_in(line) >= ALWAYS_WELCOME && self.expected_wait(line) > longest
+        };
+        !self.has_room(line) || longest_wait.is_some_and(is_too_long)
     }
 
     /// Whether a line may take one more job: any may until `capacity` jobs wait, from then on those with less than their share of it. So

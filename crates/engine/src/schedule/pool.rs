@@ -66,9 +66,6 @@ pub struct Job {
     pub run: Box<dyn FnOnce(Verdict) + Send>,
 }
 
-/// Jobs of a line that may always wait, however slow they are: clients with a connection or a few each are not refused.
-const ALWAYS_WELCOME: usize = 64;
-
 /// A fixed number of threads behind bounded queues, one for each model. Where it is more than one, one more stands by for a model
 /// that has nothing running while runs that take much longer hold all others: those cannot be interrupted.
 pub struct Pool {
@@ -79,13 +76,14 @@ pub struct Pool {
 
 struct Shared {
     state: Mutex<State>,
-    /// Something may run, or the pool is closed.
-    wake: Condvar,
+    /// One for each thread: something may run, or the pool is closed.
+    wake: Vec<Condvar>,
 }
 
 struct State {
     lines: Lines<Job>,
-    idle: usize,
+    /// Threads that wait, by number. The last to come is the first to go: its caches and its allocator's memory are warm.
+    idle: Vec<usize>,
     closing: bool,
 }
 
@@ -96,21 +94,21 @@ impl Pool {
     /// `ResourceExhausted` when the system refuses the first thread; with fewer than asked for the pool still works.
     pub fn start(name: &str, threads: usize, capacity: usize) -> Result<Self, Error> {
         let threads = threads.max(1);
+        let spare = usize::from(threads > 1);
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 lines: Lines::new(threads, capacity),
-                idle: 0,
+                idle: Vec::new(),
                 closing: false,
             }),
-            wake: Condvar::new(),
+            wake: (0..threads + spare).map(|_| Condvar::new()).collect(),
         });
-        let spare = usize::from(threads > 1);
         let mut started = 0;
         for number in 0..threads + spare {
             let its = Arc::clone(&shared);
             let spawned = thread::Builder::new()
                 .name(format!("{name}-{number}"))
-                .spawn(move || its.work());
+                .spawn(move || its.work(number));
             match spawned {
                 Ok(_) => started += 1,
                 Err(error) if started == 0 => {
@@ -131,9 +129,7 @@ impl Pool {
         })
     }
 
-    /// Refuses jobs that would wait longer than this, judged by what jobs took lately, unless only a few of their line wait.
-    ///
-    /// A bound on the number alone would either refuse bursts of quick jobs or let slow ones pile up for minutes.
+    /// Refuses jobs that would wait longer than this; see [`Lines::is_full`].
     #[must_use]
     pub fn with_longest_wait(mut self, longest_wait: Duration) -> Self {
         self.longest_wait = Some(longest_wait);
@@ -159,12 +155,13 @@ impl Pool {
 
     fn queue(&self, job: Job, longest_wait: Option<Duration>) -> Result<(), Error> {
         let mut state = self.shared.state.lock();
-        if state.is_full(job.line, longest_wait) {
+        let now = Instant::now();
+        if state.lines.is_full(job.line, longest_wait, now) {
             let waiting = state.lines.waiting_in(job.line);
             drop(state);
             return self.refuse(job, waiting);
         }
-        state.lines.push(job.line, job);
+        state.lines.push(job.line, job, now);
         self.shared.call_one(state);
         Ok(())
     }
@@ -182,7 +179,8 @@ impl Pool {
 
     /// Whether [`submit`](Self::submit) would refuse a job of this line now.
     pub fn is_full(&self, line: Line) -> bool {
-        self.shared.state.lock().is_full(line, self.longest_wait)
+        let lines = &self.shared.state.lock().lines;
+        lines.is_full(line, self.longest_wait, Instant::now())
     }
 
     /// Threads of the pool.
@@ -205,22 +203,14 @@ impl Drop for Pool {
     /// What waits is still done; then the threads end.
     fn drop(&mut self) {
         self.shared.state.lock().closing = true;
-        self.shared.wake.notify_all();
-    }
-}
-
-impl State {
-    fn is_full(&self, line: Line, longest_wait: Option<Duration>) -> bool {
-        let is_slow = || {
-            self.lines.waiting_in(line) >= ALWAYS_WELCOME
-                && longest_wait.is_some_and(|longest| self.lines.expected_wait(line) > longest)
-        };
-        !self.lines.has_room(line) || is_slow()
+        for wake in &self.shared.wake {
+            wake.notify_one();
+        }
     }
 }
 
 impl Shared {
-    fn work(&self) {
+    fn work(&self, number: usize) {
         let mut state = self.state.lock();
         loop {
             match state.lines.begin() {
@@ -233,20 +223,23 @@ impl Shared {
                 }
                 None if state.closing => return,
                 None => {
-                    state.idle += 1;
-                    self.wake.wait(&mut state);
-                    state.idle -= 1;
+                    state.idle.push(number);
+                    if let Some(wake) = self.wake.get(number) {
+                        wake.wait(&mut state);
+                    }
+                    state.idle.retain(|idle| *idle != number);
                 }
             }
         }
     }
 
     /// Wakes a thread if there is one for what waits. The lock is let go before, for the thread to take.
-    fn call_one(&self, state: MutexGuard<'_, State>) {
-        let is_wanted = state.idle > 0 && state.lines.may_start();
+    fn call_one(&self, mut state: MutexGuard<'_, State>) {
+        let is_wanted = !state.idle.is_empty() && state.lines.may_start();
+        let number = if is_wanted { state.idle.pop() } else { None };
         drop(state);
-        if is_wanted {
-            self.wake.notify_one();
+        if let Some(wake) = number.and_then(|number| self.wake.get(number)) {
+            wake.notify_one();
         }
     }
 }
