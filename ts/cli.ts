@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 import * as nodeModule from 'node:module';
+import { join } from 'node:path';
+import { cacheRoot } from './cache-folder.js';
 import { ServingError } from './errors.js';
 
 /** Ends the process with the outcome of its command line. */
@@ -38,8 +40,22 @@ function report(error: unknown): number {
   return 1;
 }
 
-// From Node 22 on compiled code is kept between starts; Node 20 has no such call.
-(nodeModule as { enableCompileCache?: () => void }).enableCompileCache?.();
+/**
+ * Keeps compiled code between starts, where Node can: from 22.8 on.
+ *
+ * In this user's cache and not in the temporary folder, which would be Node's choice: whoever can write there chooses what runs.
+ */
+function keepCompiledCode(): void {
+  const { enableCompileCache } = nodeModule as { enableCompileCache?: (folder: string) => unknown };
+  if (enableCompileCache === undefined) return;
+  try {
+    enableCompileCache(join(cacheRoot(process.env, process.platform), 'compiled'));
+  } catch {
+    // A user without a home has no cache: a start takes a little longer.
+  }
+}
+
+keepCompiledCode();
 
 main(process.argv.slice(2)).then(
   () => process.exit(),

@@ -1,4 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import * as nodeModule from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -11,7 +13,7 @@ import { sampleRequest } from '../../ts/codec/sample-request.js';
 import { OPTION_NAMES } from '../../ts/options/options.js';
 import type { Server } from '../../ts/server.js';
 import { versionStatus } from '../api/fakes.js';
-import { DEMO, modelDir } from '../support/paths.js';
+import { CLI, DEMO, modelDir } from '../support/paths.js';
 
 const folders: string[] = [];
 afterEach(() => {
@@ -198,4 +200,15 @@ it('the banner names the URLs and every version of every model', async () => {
   expect(text).toMatch(/^ {2}MODEL {2}VERSION {2}STATE {6}LABELS$/m);
   expect(text).toMatch(/^ {2}a b {4}12 {7}AVAILABLE {2}stable$/m);
   expect(text).toMatch(/^ {2}a b {4}3 {8}END {16}bad$/m);
+});
+
+it("keeps compiled code in the user's cache, where Node can", () => {
+  const cache = folder();
+  const { NODE_COMPILE_CACHE: _, ...env } = process.env;
+  execFileSync(process.execPath, [CLI, 'serve', '--help'], {
+    env: { ...env, XDG_CACHE_HOME: cache },
+    stdio: 'ignore',
+  });
+  const can = 'enableCompileCache' in nodeModule;
+  expect(existsSync(join(cache, 'servable', 'compiled'))).toBe(can);
 });

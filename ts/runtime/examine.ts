@@ -1,8 +1,8 @@
 import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
+import { cacheRoot } from '../cache-folder.js';
 import { REAL_DISK } from './disk.js';
-import { cacheRoot } from './manifest.js';
 
 type Env = Readonly<Record<string, string | undefined>>;
 

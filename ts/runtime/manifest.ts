@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, readdirSync, readFileSync, statSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { writeAtomically } from '../atomic-file.js';
+import { cacheRoot } from '../cache-folder.js';
 import { newestFirst, type Variant } from './platform.js';
 import type { UnpackedFile } from './unpack.js';
 
@@ -40,15 +40,6 @@ export interface Installed {
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
-
-/** Where Servable keeps what it can fetch again. */
-export function cacheRoot(env: Env, platform: NodeJS.Platform): string {
-  const home = env.HOME ?? homedir();
-  if (env.XDG_CACHE_HOME) return join(env.XDG_CACHE_HOME, 'servable');
-  return platform === 'darwin'
-    ? join(home, 'Library', 'Caches', 'servable')
-    : join(home, '.cache', 'servable');
-}
 
 /** Where the installs lie, one folder each. */
 export function runtimeRoot(env: Env, platform: NodeJS.Platform): string {
