@@ -78,6 +78,8 @@ async function sanitizedAddon() {
       'run',
       // As above: nothing can be said of the process's size.
       '--testNamePattern=^(?!.*leave nothing behind)',
+      // The sanitizer makes everything several times slower.
+      '--testTimeout=600000',
       ...suites.map((name) => `test/native/${name}.test.ts`),
     ],
     {
