@@ -27,7 +27,8 @@ export class FakeBodies {
   }
 
   writeBody(body: number, part: Buffer): void {
-    this.open.get(body)?.push(part);
+    // A copy, as the addon's: the part's memory may be freed afterwards.
+    this.open.get(body)?.push(Buffer.from(part));
   }
 
   readBody(body: number): Buffer {

@@ -183,6 +183,16 @@ describe('a server as it is by default', () => {
     expect(predictResponse.decode(reply).outputs.y?.floatVal).toEqual([3]);
   });
 
+  it('keeps large messages of many calls on one connection apart', async () => {
+    const values = Array.from({ length: 8 }, (_, call) =>
+      new Array<number>(50_000 + call).fill(call),
+    );
+    const answers = await Promise.all(values.map((x) => client.predict('half_plus_two', { x })));
+    expect(answers.map(({ outputs }) => outputs.y?.floatVal)).toEqual(
+      values.map((x) => x.map((value) => value / 2 + 2)),
+    );
+  });
+
   it('does not serve SessionRun', async () => {
     expect((await client.failure(SESSION_RUN, Buffer.alloc(0)))[0]).toBe(Code.UNIMPLEMENTED);
   });

@@ -8,6 +8,11 @@ export type BodyStore = Pick<NativeQueue, 'openBody' | 'writeBody' | 'readBody' 
 /** Smaller parts are left to the garbage collector. */
 const FREED_BYTES = 4096;
 
+/** Frees the memory of an ArrayBuffer at once; all that stands on it is empty afterwards. */
+export function freeArrayBuffer(buffer: ArrayBufferLike): void {
+  attempt(() => addon().freeArrayBuffer(buffer as ArrayBuffer));
+}
+
 /**
  * A request's body that comes in parts and lies in native memory.
  *
@@ -37,9 +42,7 @@ export class LargeBody {
     const { length } = part;
     call(() => this.#store.writeBody(this.id, part));
     this.#bytes += length;
-    if (length >= FREED_BYTES && length === part.buffer.byteLength) {
-      attempt(() => addon().freeArrayBuffer(part.buffer as ArrayBuffer));
-    }
+    if (length >= FREED_BYTES && length === part.buffer.byteLength) freeArrayBuffer(part.buffer);
   }
 
   /** How long it has become. */

@@ -26,6 +26,9 @@ export interface ConnectionContext {
 /** HTTP's own word for each. */
 const UNSUPPORTED_MEDIA_TYPE = { ':status': 415 } as const;
 const METHOD_NOT_ALLOWED = { ':status': 405, allow: 'POST' } as const;
+/** What a client may send ahead, in bytes, on a call and on all of a connection. With HTTP/2's 64 KiB a large request comes in many turns. */
+const STREAM_WINDOW = 512 * 1024;
+const CONNECTION_WINDOW = 1024 * 1024;
 /** The largest stream number: no call is refused yet. */
 const LAST_STREAM = 2 ** 31 - 1;
 
@@ -67,8 +70,12 @@ export class Connection {
       maxSendHeaderBlockLength: Number.MAX_SAFE_INTEGER,
       maxSessionMemory: settings.maxSessionMemory,
       // Each open stream costs 8 kB, and without a limit one connection may open as many as it likes; clients queue above it.
-      settings: { maxConcurrentStreams: settings.maxConcurrentStreams },
+      settings: {
+        maxConcurrentStreams: settings.maxConcurrentStreams,
+        initialWindowSize: STREAM_WINDOW,
+      },
     });
+    if (!session.destroyed) session.setLocalWindowSize(CONNECTION_WINDOW);
     this.#session = session;
     session.on('stream', (stream, headers) => this.#accept(stream, headers));
     // What has broken it is the client's affair; Node closes it.

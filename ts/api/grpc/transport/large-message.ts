@@ -1,6 +1,7 @@
 import { toServingError } from '../../../errors.js';
 import type { LargeBody } from '../../../native/large-body.js';
 import { headOfMessage } from './messages.js';
+import { SpentReads } from './spent-reads.js';
 import { CallError } from './status.js';
 
 /** Begins a message of this many bytes outside of JavaScript's memory. */
@@ -16,6 +17,7 @@ const LARGE_BYTES = 64 * 1024;
  */
 export class LargeMessage {
   readonly body: LargeBody;
+  readonly #spent = new SpentReads();
   #missing: number;
 
   private constructor(body: LargeBody, bytes: number) {
@@ -53,14 +55,19 @@ export class LargeMessage {
     const missing = this.#missing;
     if (bytes.length <= missing) {
       this.#missing = missing - bytes.length;
-      inMemory(() => this.body.write(bytes));
+      this.#write(bytes);
       return null;
     }
     if (missing > 0) {
       this.#missing = 0;
-      inMemory(() => this.body.write(bytes.subarray(0, missing)));
+      this.#write(bytes.subarray(0, missing));
     }
     return bytes.subarray(missing);
+  }
+
+  #write(part: Buffer): void {
+    inMemory(() => this.body.write(part));
+    this.#spent.add(part);
   }
 }
 
