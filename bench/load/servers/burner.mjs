@@ -1,7 +1,7 @@
 // A neighbour that only burns CPU: argv[2] ms of it every argv[3] ms, for ever. Prints `listening 0` first.
 const [, , spin, period] = process.argv.map(Number);
-// Timers are late, and whoever competes for a core may be: what is owed is made up for, within this many periods.
-const MOST_OWED = 5;
+// Timers are late, and whoever competes for a core may be: what is owed is made up for, within so many milliseconds.
+const MOST_OWED = 1000;
 process.stdout.write('listening 0\n');
 let due = performance.now();
 const turn = () => {
@@ -13,7 +13,7 @@ const turn = () => {
     for (let i = 0; i < 1e4; i += 1);
   }
   const now = performance.now();
-  due = Math.max(due + period, now - MOST_OWED * period);
+  due = Math.max(due + period, now - MOST_OWED);
   if (due > now) setTimeout(turn, due - now);
   else setImmediate(turn);
 };
