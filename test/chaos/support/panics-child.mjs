@@ -188,6 +188,7 @@ function callDirectly() {
     latency_bounds_us: () => native.latencyBoundsUs(),
     runtime_info: () => native.runtimeInfo(),
     open_runtime: () => native.openRuntime(library),
+    open_runtime_aside: () => native.openRuntimeAside(library),
     load_op_library: () => native.loadOpLibrary('/none.so'),
     leaving: () => native.leaving(0),
     decode_examples: () => native.decodeExamples(Buffer.from('{"examples": []}')),
