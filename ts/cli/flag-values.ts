@@ -3,10 +3,10 @@ import { ServingError } from '../errors.js';
 /**
  * The whole number that a flag is given.
  *
- * @throws {ServingError} `INVALID_ARGUMENT` naming the flag when the text is not one of at most 15 digits, which a number holds exactly
+ * @throws {ServingError} `INVALID_ARGUMENT` naming the flag when the text is not one of at most so many digits; 15 are what a number holds exactly
  */
-export function whole(flag: string, text: string): number {
-  if (/^\d{1,15}$/.test(text)) return Number(text);
+export function whole(flag: string, text: string, digits = 15): number {
+  if (/^\d+$/.test(text) && text.length <= digits) return Number(text);
   throw new ServingError('INVALID_ARGUMENT', `${flag}: got "${text}", wanted a whole number`);
 }
 

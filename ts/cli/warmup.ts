@@ -9,6 +9,8 @@ import { DEFAULT_SIGNATURE } from '../signature.js';
 import { collect, whole } from './flag-values.js';
 import { describeSavedModel } from './saved-model-file.js';
 
+/** Of records and rows of a batch. */
+const DIGITS = 9;
 const WARMUP_FILE = join('assets.extra', 'tf_serving_warmup_requests');
 
 interface RecordFlags {
@@ -50,7 +52,7 @@ export function registerWarmup(program: Command): void {
     .argument('<file>', 'TFRecord of PredictionLog, or JSON lines')
     .option('--count <number>', 'records at most; 0 is all', '0')
     .action(async (file: string, { count }: { count: string }) => {
-      await show(file, whole('--count', count));
+      await show(file, whole('--count', count, DIGITS));
     });
 }
 
@@ -72,7 +74,7 @@ async function record(model: string, flags: RecordFlags): Promise<void> {
     import('../record/signatures.js'),
   ]);
   const find = async (name: string) => named(found.signatures, name);
-  const collector = new WarmupCollector(found.name, whole('--count', flags.count), find);
+  const collector = new WarmupCollector(found.name, whole('--count', flags.count, DIGITS), find);
   for (const path of flags.from) await collector.addLog(path, flags.model ?? null);
   for (const path of flags.request) await addBodies(collector, path, found.signatures);
   if (flags.from.length + flags.request.length === 0) {
@@ -88,7 +90,7 @@ async function record(model: string, flags: RecordFlags): Promise<void> {
 }
 
 function sizes(list: string): number[] {
-  const all = list.split(',').map((text) => whole('--batch_sizes', text.trim()));
+  const all = list.split(',').map((text) => whole('--batch_sizes', text.trim(), DIGITS));
   if (all.every((size) => size > 0)) return all;
   throw new ServingError(
     'INVALID_ARGUMENT',
