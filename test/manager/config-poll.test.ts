@@ -200,15 +200,6 @@ test('a stopped poller reads no more', async () => {
   expect(bench.served).toEqual(['a/1']);
 });
 
-test('a change over the network is set back at the next read', async () => {
-  const bench = new PollBench();
-  await bench.begin('a');
-  await Promise.all([bench.manager.apply([bench.config('a'), bench.config('b')]), bench.settle()]);
-  expect(bench.served).toEqual(['a/1', 'b/1']);
-  await bench.pass();
-  expect(bench.served).toEqual(['a/1']);
-});
-
 test('where changes are kept, the file goes before them once it changes, and a refused edit is tried again', async () => {
   const bench = new PollBench([]);
   await bench.begin('a');
