@@ -1,6 +1,5 @@
 import type { Observation, Observer } from '../../observe/observer.js';
 import { requestId } from '../../request-id.js';
-import { type MaybeObserved, OBSERVED } from '../observed.js';
 import type { Rpc, Service } from './rpc.js';
 import type { Call } from './transport/call.js';
 import type { CallWatcher } from './transport/method.js';
@@ -55,7 +54,7 @@ function begin(method: string, call: Call, observer: Observer): Observation {
     client: call.connection.peer,
     header,
   });
-  (call as MaybeObserved)[OBSERVED] = observation;
+  call.observation = observation;
   call.watcher = new Watcher(observation, observer);
   if (observation.span !== null || given !== undefined) {
     const metadata: Record<string, string> = { [REQUEST_ID]: observation.arrival.id };

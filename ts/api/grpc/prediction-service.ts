@@ -4,7 +4,6 @@ import type { LargeBody } from '../../native/large-body.js';
 import type { Admission, ModelGate } from '../../security/admission.js';
 import { bytesOf, deadlineIn, type Inference, type RequestBody } from '../infer.js';
 import type { CatalogReader } from '../model-status.js';
-import { observationOf } from '../observed.js';
 import { modelNames, type SpecDepth } from './model-names.js';
 import { missingModelSpec, type Rpc, type Service, toStatus, unary } from './rpc.js';
 import type { Call } from './transport/call.js';
@@ -62,7 +61,7 @@ function infer(inference: Inference, method: Method): Handler {
         if (!waiting) return;
         waiting = false;
         admission.leave(gate);
-        observationOf(call)?.answered(failure, version, stages);
+        call.observation?.answered(failure, version, stages);
         if (failure === null) call.reply(reply ?? EMPTY);
         else call.fail(toStatus(failure));
       },

@@ -1,4 +1,4 @@
-import type { Answered, Asked } from './exchange.js';
+import type { Exchange } from './exchange.js';
 
 /** Who may call from a browser. */
 export interface CorsSettings {
@@ -11,7 +11,7 @@ export interface CorsSettings {
 }
 
 /** Adds the CORS headers to an answer. */
-export type AddCors = (request: Asked, reply: Answered) => void;
+export type AddCors = (exchange: Exchange) => void;
 
 /** What adds the CORS headers; null where they are off. */
 export function corsHeaders(settings: CorsSettings): AddCors | null {
@@ -19,25 +19,25 @@ export function corsHeaders(settings: CorsSettings): AddCors | null {
   const any = settings.origins.includes('*');
   const allowed = new Set(settings.origins);
   const headers = settings.headers.join(', ');
-  return (request, reply) => {
-    const { origin } = request.headers;
+  return (exchange) => {
+    const { origin } = exchange.headers;
     if (any) {
-      reply.header('access-control-allow-origin', '*');
+      exchange.header('access-control-allow-origin', '*');
     } else {
-      reply.header('vary', 'Origin');
+      exchange.header('vary', 'Origin');
       if (origin !== undefined && allowed.has(origin)) {
-        reply.header('access-control-allow-origin', origin);
+        exchange.header('access-control-allow-origin', origin);
       }
     }
-    reply.header('access-control-allow-methods', 'POST, GET');
-    reply.header('access-control-allow-headers', headers);
+    exchange.header('access-control-allow-methods', 'POST, GET');
+    exchange.header('access-control-allow-headers', headers);
   };
 }
 
 const EMPTY = Buffer.alloc(0);
 
 /** Answers a preflight: 200 for an HTTP origin, else 400; always without a body. */
-export function answerPreflight(exchange: Asked & Answered): void {
+export function answerPreflight(exchange: Exchange): void {
   const origin = exchange.headers.origin ?? '';
   exchange.statusCode = /https?:\/\//.test(origin) ? 200 : 400;
   exchange.header('content-type', 'text/html; charset=ISO-8859-1');

@@ -6,7 +6,7 @@ import type { Action } from '../../security/scopes.js';
 import { certificateNames } from '../../security/tls-door.js';
 import type { Caller, Door } from '../door.js';
 import { closeAfterAnswer } from './connection.js';
-import type { Answered, Asked } from './exchange.js';
+import type { Answered, Asked, Exchange } from './exchange.js';
 import { sendError } from './reply.js';
 
 /** A body of up to this many bytes is read and dropped behind a refusal; a larger one costs its sender the connection. */
@@ -29,16 +29,15 @@ export class RestDoor {
    * @param model null for what is no model's; undefined where `enter` itself looks what the identity may see
    */
   pass(
-    request: Asked,
-    reply: Answered,
+    exchange: Exchange,
     { action, model }: { readonly action: Action; readonly model: string | null | undefined },
     enter: (identity: Identity | null) => void,
   ): void {
-    const caller = callerOf(request.raw, true);
+    const caller = callerOf(exchange.raw, true);
     const refuse = (error: unknown): void => {
       const failure = toServingError(error);
       this.#count(model ?? '', failure.number, 0);
-      sendRefused(request, reply, failure);
+      sendRefused(exchange, exchange, failure);
     };
     const allowed = (identity: Identity | null): void => {
       if (model !== undefined) this.#door.authorize(identity, action, model, caller);

@@ -15,7 +15,7 @@ export function answerStatus(
 ): void {
   const wanted = wantedState(exchange);
   const versions = versionStatuses(catalog, choice).filter(({ state }) => wanted(state));
-  sendJson(exchange, exchange, statusDocument(versions), settings);
+  sendJson(exchange, statusDocument(versions), settings);
 }
 
 /**
@@ -34,7 +34,7 @@ export async function answerMetadata(
   // protobufjs is only loaded where somebody asks.
   const { metadataDocument } = await import('../../codec/metadata.js');
   const document = metadataDocument(choice.name, version, signatureDefMap);
-  sendJson(exchange, exchange, document, settings);
+  sendJson(exchange, document, settings);
 }
 
 /** Answers `GET /v1/models`: every model with its versions, their states, its labels, and what is wrong with its base path. */
@@ -56,7 +56,7 @@ export function answerModels(
     version_labels: Object.fromEntries(model.labels.map((l) => [l.label, String(l.version)])),
     ...baseError(catalog, model.name),
   }));
-  sendJson(exchange, exchange, `${JSON.stringify({ models }, null, 1)}\n`, settings);
+  sendJson(exchange, `${JSON.stringify({ models }, null, 1)}\n`, settings);
 }
 
 /** What is wrong with a model's base path, as a status; nothing while it is fine. */

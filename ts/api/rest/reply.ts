@@ -2,7 +2,7 @@ import { brotliCompress, constants, gzip } from 'node:zlib';
 import { type ServingError, toServingError } from '../../errors.js';
 import type { Logger } from '../../logger.js';
 import { OverloadError } from '../../security/admission.js';
-import type { Answered, Asked } from './exchange.js';
+import type { Answered, Asked, Exchange } from './exchange.js';
 
 /** What answers need to know besides their content. */
 export interface ReplySettings {
@@ -15,14 +15,8 @@ const JSON_TYPE = 'application/json';
 const RETRY_SECONDS = '1';
 
 /** Sends a JSON document. */
-export function sendJson(
-  request: Asked,
-  reply: Answered,
-  content: string,
-  settings: ReplySettings,
-): void {
-  // fastify adds a charset to the type of strings.
-  sendBody(request, reply, Buffer.from(content), JSON_TYPE, settings);
+export function sendJson(exchange: Exchange, content: string, settings: ReplySettings): void {
+  sendBody(exchange, exchange, Buffer.from(content), JSON_TYPE, settings);
 }
 
 /** Sends a body with status 200; large ones compressed when the client asks for it. */

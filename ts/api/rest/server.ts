@@ -50,7 +50,7 @@ export interface RestTimeouts {
   readonly idleMs: number;
 }
 
-/** Methods that carry a body. It is read here and not by fastify, which refuses unknown content types. */
+/** Methods that carry a body. No page reads one, and fastify would refuse unknown content types before it says that there is no such page. */
 const BODY_METHODS = ['POST', 'PUT', 'PATCH', 'DELETE'];
 
 /** What fastify asks for once a route has a schema. None has. */

@@ -80,7 +80,7 @@ export class V1 {
     const exchange = new Exchange(request, response);
     const { observer, addCors } = this.#dependencies;
     if (observer !== null) observeExchange(exchange, observer);
-    if (addCors !== null) addCors(exchange, exchange);
+    if (addCors !== null) addCors(exchange);
     if (this.#isDraining) exchange.header('connection', 'close');
     try {
       if (request.method === 'POST') this.#post(exchange);
@@ -131,7 +131,7 @@ export class V1 {
       this.#inference.answer(target, exchange);
       return;
     }
-    this.#door.pass(exchange, exchange, { action: 'predict', model: target.model }, () =>
+    this.#door.pass(exchange, { action: 'predict', model: target.model }, () =>
       this.#inference.answer(target, exchange),
     );
   }
@@ -156,7 +156,7 @@ export class V1 {
     }
     // A list shows what its reader may see.
     const model = route.kind === 'models' ? undefined : route.choice.name;
-    this.#door.pass(exchange, exchange, { action: 'metadata', model }, (identity) =>
+    this.#door.pass(exchange, { action: 'metadata', model }, (identity) =>
       this.#safely(exchange, () => this.#read(route, identity, exchange)),
     );
   }

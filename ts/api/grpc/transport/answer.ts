@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { performance } from 'node:perf_hooks';
 import { Code } from '../../../errors.js';
+import type { Observation } from '../../../observe/observer.js';
 import type { Connection } from './connection.js';
 import { timeoutMs } from './deadlines.js';
 import { framed, HEAD_BYTES, headOf } from './messages.js';
@@ -24,6 +25,8 @@ export abstract class Answering {
   readonly connection: Connection;
   /** When the client gives up, on this thread's `performance.now()` clock; 0 is never. */
   deadlineMs = 0;
+  /** Null where nothing watches. */
+  observation: Observation | null = null;
   /** Set before the handler returns by whoever wants to know how the call ends. */
   watcher: CallWatcher | null = null;
   protected readonly stream: ServerHttp2Stream;
