@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { DeadlineTimer } from '../deadline-timer.js';
 import { Code, ServingError } from '../errors.js';
 import { type Answer, settle, toStages } from './answer.js';
 import type { NativeQueue } from './binding.js';
@@ -99,8 +100,7 @@ export class InferQueue {
   #scheduled = false;
   /** A request of this turn waits in a batching queue, and no thread was woken for it yet. */
   #batched = false;
-  #timer: NodeJS.Timeout | null = null;
-  #timerAt = Number.POSITIVE_INFINITY;
+  readonly #deadlines = new DeadlineTimer((now) => this.#expire(now));
   #idle: (() => void)[] = [];
   #closed = false;
 
@@ -340,22 +340,11 @@ export class InferQueue {
       else settle(done, [nativeError(code, String(value)), null, version, stages]);
       this.#settleIdle();
     });
-    if (deadlineMs > 0 && deadlineMs < this.#timerAt) this.#arm(deadlineMs);
+    if (deadlineMs > 0) this.#deadlines.await(deadlineMs);
   }
 
-  /** One timer serves all deadlines of the queue: the next one that is due. */
-  #arm(deadlineMs: number): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timerAt = deadlineMs;
-    const delay = Math.max(1, Math.ceil(deadlineMs - performance.now()));
-    this.#timer = setTimeout(this.#expire, Math.min(delay, 0x7fffffff));
-    this.#timer.unref();
-  }
-
-  readonly #expire = (): void => {
-    this.#timer = null;
-    this.#timerAt = Number.POSITIVE_INFINITY;
-    const now = performance.now();
+  /** Answers what is due; returns the next deadline. */
+  #expire(now: number): number {
     let next = Number.POSITIVE_INFINITY;
     for (const [ticket, { target, deadlineMs, done, job }] of this.#pooled) {
       if (deadlineMs <= 0) continue;
@@ -375,9 +364,9 @@ export class InferQueue {
         : new ServingError('DEADLINE_EXCEEDED', TIMED_OUT);
       settle(done, [failure, null, 0, null]);
     }
-    if (next < Number.POSITIVE_INFINITY) this.#arm(next);
     this.#settleIdle();
-  };
+    return next;
+  }
 
   #version(): number | bigint {
     const version = this.#state[VERSION] ?? 0;

@@ -1,4 +1,4 @@
-import { performance } from 'node:perf_hooks';
+import { DeadlineTimer } from '../../../deadline-timer.js';
 
 /** What has a time at which it is over. */
 export interface Expiring {
@@ -7,36 +7,22 @@ export interface Expiring {
   expire(): void;
 }
 
-/** The longest time a timer of Node's can be set to. */
-export const MAX_TIMER_MS = 0x7fff_ffff;
-
-/** Watches over the deadlines of many with one timer: most end long before theirs, so that most cost no timer at all. */
+/** Watches over the deadlines of many calls. */
 export class Deadlines {
   readonly #waiting = new Set<Expiring>();
-  #timer: NodeJS.Timeout | null = null;
-  #timerAt = Number.POSITIVE_INFINITY;
+  readonly #timer = new DeadlineTimer((now) => this.#end(now));
 
   /** Calls `expire` at the deadline, unless `forget` comes first. */
   await(one: Expiring): void {
     this.#waiting.add(one);
-    if (one.deadlineMs < this.#timerAt) this.#arm(one.deadlineMs);
+    this.#timer.await(one.deadlineMs);
   }
 
   forget(one: Expiring): void {
     this.#waiting.delete(one);
   }
 
-  #arm(at: number): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timerAt = at;
-    const delay = Math.max(1, Math.ceil(at - performance.now()));
-    this.#timer = setTimeout(this.#look, Math.min(delay, MAX_TIMER_MS)).unref();
-  }
-
-  readonly #look = (): void => {
-    this.#timer = null;
-    this.#timerAt = Number.POSITIVE_INFINITY;
-    const now = performance.now();
+  #end(now: number): number {
     let next = Number.POSITIVE_INFINITY;
     for (const one of this.#waiting) {
       if (one.deadlineMs <= now) {
@@ -44,8 +30,8 @@ export class Deadlines {
         one.expire();
       } else if (one.deadlineMs < next) next = one.deadlineMs;
     }
-    if (next < this.#timerAt) this.#arm(next);
-  };
+    return next;
+  }
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = {

@@ -1,4 +1,4 @@
-import { MAX_TIMER_MS } from './deadlines.js';
+import { MAX_TIMER_MS } from '../../../deadline-timer.js';
 
 /** What a gRPC transport keeps to. Times are in milliseconds; infinite is never. */
 export interface TransportSettings {
