@@ -117,8 +117,8 @@ export class HeaderDecoder {
     return keepsTable;
   }
 
+  // Once a field was too much all further ones are: neither count falls.
   #add(name: string, value: string): void {
-    if (this.#isTooLarge) return;
     const { maxListBytes, maxFields } = this.#limits;
     this.#listBytes += name.length + value.length + FIELD_OVERHEAD;
     if (this.#listBytes > maxListBytes || this.#fields.length >= 2 * maxFields) {
