@@ -175,7 +175,9 @@ export class Http2Connection implements StreamsHost, FrameSink {
     try {
       this.#reader.push(chunk);
     } catch (error) {
-      this.#fail(codeOf(error), (error as Error).message);
+      const isTheirs = error instanceof Http2Error || error instanceof HpackError;
+      // What else is thrown is a defect, and tells clients nothing.
+      this.#fail(codeOf(error), isTheirs ? error.message : '');
     }
     // V8 would collect the whole heap for every 64 MiB of these.
     if (this.#isKept || chunk.length < WORTH_FREEING) return;

@@ -2,7 +2,7 @@ import { Flag, Http2Error } from './frames.js';
 
 /** So many bytes may a header block have as it is sent, and so many frames beside the first. */
 const MAX_BLOCK_BYTES = 65_536;
-const MAX_CONTINUATIONS = 64;
+const MAX_CONTINUATIONS = 16;
 
 /** Puts the header blocks of a connection together: HEADERS, and any CONTINUATION after it. */
 export class HeaderBlocks {

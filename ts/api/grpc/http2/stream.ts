@@ -20,6 +20,9 @@ export interface StreamOwner {
   readonly maxFrame: number;
   /** What may still be sent on all streams together. */
   sendWindow: number;
+  /** What all streams together have not sent yet. */
+  queuedBytes: number;
+  /** So much waits to be written that DATA should wait. */
   readonly isFull: boolean;
   push(bytes: Buffer): void;
   /** Bytes of a stream are done with: the client may send as many more. */
@@ -128,6 +131,7 @@ export class Http2Stream {
     this.#queue ??= new SendQueue();
     this.#queue.add(lead);
     this.#queue.add(body);
+    this.#owner.queuedBytes += lead.length + body.length;
     if (sent !== null) this.#queue.mark(sent);
     this.#send();
   }
@@ -160,6 +164,7 @@ export class Http2Stream {
     const taken = before - queue.bytes;
     this.sendWindow -= taken;
     owner.sendWindow -= taken;
+    owner.queuedBytes -= taken;
     for (const { reached } of queue.reached()) reached();
     if (!isEnd) return true;
     this.#queue = null;
@@ -186,8 +191,11 @@ export class Http2Stream {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#queue = null;
+    const held = this.#held.reduce((sum, { length }) => sum + length, 0);
+    if (held > 0) this.#owner.consumed(this, held);
     this.#held = [];
+    this.#owner.queuedBytes -= this.#queue?.bytes ?? 0;
+    this.#queue = null;
     this.handler?.closed();
   }
 

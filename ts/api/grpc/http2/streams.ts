@@ -30,6 +30,8 @@ const MAX_HEADER_FIELDS = 256;
 
 /** So many streams are remembered that were reset here: what the client has sent on them before it knew is ignored. */
 const MAX_RESET = 1000;
+/** No more requests are taken from a client that leaves so much of its answers untaken. */
+const MAX_QUEUED_BYTES = 256 * 1024 * 1024;
 
 /** Streams that are broken off before they are answered: by the client (CVE-2023-44487), or here for its faults (CVE-2025-8671). */
 const BROKEN = { burst: 1000, perSecond: 100 };
@@ -40,6 +42,7 @@ const IDLE_FRAMES = { burst: 1000, perSecond: 100 };
 export class Streams implements StreamOwner {
   /** What may be sent on all together. */
   sendWindow = DEFAULT_WINDOW;
+  queuedBytes = 0;
   readonly #host: StreamsHost;
   readonly #decoder = new HeaderDecoder({
     maxListBytes: MAX_HEADER_BYTES,
@@ -257,8 +260,9 @@ export class Streams implements StreamOwner {
     }
     this.#lastStream = id;
     if (id > this.#limit) return;
-    if (this.#open.size >= this.#host.maxConcurrentStreams) this.#resetOne(id, 'REFUSED_STREAM');
-    else if (this.#decoder.isTooLarge) this.#breakOff(id, 'ENHANCE_YOUR_CALM');
+    if (this.#open.size >= this.#host.maxConcurrentStreams || this.queuedBytes > MAX_QUEUED_BYTES) {
+      this.#resetOne(id, 'REFUSED_STREAM');
+    } else if (this.#decoder.isTooLarge) this.#breakOff(id, 'ENHANCE_YOUR_CALM');
     else this.#begin(id, this.#headers.request(fields), endsStream);
   }
 
@@ -296,7 +300,8 @@ export class Streams implements StreamOwner {
 
   #resetOne(id: number, code: keyof typeof ErrorCode): void {
     this.push(numberFrame(FrameType.RST_STREAM, id, ErrorCode[code]));
-    if (this.#reset.size >= MAX_RESET) this.#reset.clear();
+    const [oldest] = this.#reset;
+    if (this.#reset.size >= MAX_RESET && oldest !== undefined) this.#reset.delete(oldest);
     this.#reset.add(id);
     const stream = this.#open.get(id);
     if (stream !== undefined) this.ended(stream);
