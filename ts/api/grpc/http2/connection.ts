@@ -202,6 +202,7 @@ export class Http2Connection implements StreamsHost, FrameSink {
     }
     if (type === PING) this.#onPing(flags, payload);
     else if (type === SETTINGS) this.#onSettings(flags, payload);
+    else if (payload.length < 8) throw wrongLength('GOAWAY', payload);
     // The client opens no more streams; those under way are answered.
     else this.#refuseMore();
   }

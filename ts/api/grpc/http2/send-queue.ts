@@ -62,25 +62,40 @@ export class SendQueue {
     this.#trailers = trailers;
   }
 
-  /** Puts one DATA frame of at most `limit` bytes, or the end where nothing is left, into `out`; whether that was the end. */
+  /** Puts one DATA frame of at most `limit` bytes into `out`, and the end with what is the last; whether that was there. */
   take(
     limit: number,
     one: { stream: number; maxFrame: number },
     out: (bytes: Buffer) => void,
   ): boolean {
     const { stream, maxFrame } = one;
-    if (this.#bytes === 0) {
-      const trailers = this.#trailers;
-      if (trailers !== null) out(headerFrames(trailers, { stream, endsStream: true, maxFrame }));
-      else out(dataHead(stream, 0, Flag.END_STREAM));
-      return true;
-    }
     const length = Math.min(this.#bytes, limit, maxFrame);
-    const isEnd = this.#hasEnd && this.#trailers === null && length === this.#bytes;
-    out(dataHead(stream, length, isEnd ? Flag.END_STREAM : 0));
-    this.#bytes -= length;
-    this.#sent += length;
-    let missing = length;
+    const isEnd = this.#hasEnd && length === this.#bytes;
+    const trailers = this.#trailers;
+    if (length > 0 || trailers === null) {
+      out(dataHead(stream, length, isEnd && trailers === null ? Flag.END_STREAM : 0));
+      this.#takeBytes(length, out);
+    }
+    // Trailers need no window.
+    if (isEnd && trailers !== null) {
+      out(headerFrames(trailers, { stream, endsStream: true, maxFrame }));
+    }
+    return isEnd;
+  }
+
+  /** The milestones that were reached, each given once. */
+  reached(): readonly Milestone[] {
+    const { length } = this.#milestones;
+    if (length === 0) return this.#milestones;
+    const done = this.#milestones.filter(({ at }) => at <= this.#sent);
+    if (done.length > 0) this.#milestones = this.#milestones.filter(({ at }) => at > this.#sent);
+    return done;
+  }
+
+  #takeBytes(count: number, out: (bytes: Buffer) => void): void {
+    this.#bytes -= count;
+    this.#sent += count;
+    let missing = count;
     let used = 0;
     while (missing > 0) {
       const part = this.#parts[used] ?? EMPTY;
@@ -97,16 +112,6 @@ export class SendQueue {
       }
     }
     this.#parts.splice(0, used);
-    return isEnd;
-  }
-
-  /** The milestones that were reached, each given once. */
-  reached(): readonly Milestone[] {
-    const { length } = this.#milestones;
-    if (length === 0) return this.#milestones;
-    const done = this.#milestones.filter(({ at }) => at <= this.#sent);
-    if (done.length > 0) this.#milestones = this.#milestones.filter(({ at }) => at > this.#sent);
-    return done;
   }
 }
 

@@ -25,6 +25,10 @@ export interface StreamOwner {
   /** So much waits to be written that DATA should wait. */
   readonly isFull: boolean;
   push(bytes: Buffer): void;
+  /** A header block as it goes out next. */
+  headerBlock(block: Buffer): Buffer;
+  /** Bytes of a body wait for their stream to be read; below 0: they are read. */
+  holds(bytes: number): void;
   /** Bytes of a stream are done with: the client may send as many more. */
   consumed(stream: Http2Stream, bytes: number): void;
   /** The stream has something to send, but no window or no room for it. */
@@ -70,6 +74,7 @@ export class Http2Stream {
     while (this.#isReading && this.#held.length > 0) {
       const chunk = this.#held.shift() as Buffer;
       this.#handOn(chunk);
+      this.#owner.holds(-chunk.length);
     }
     if (this.hasInputEnded && this.#isReading) this.#tellEnd();
   }
@@ -82,15 +87,13 @@ export class Http2Stream {
   /** Sends the answer's headers. */
   respond(block: Buffer): void {
     if (this.#isClosed) return;
-    const { maxFrame } = this.#owner;
-    this.#owner.push(headerFrames(block, { stream: this.id, endsStream: false, maxFrame }));
+    this.#sendHeaders(block, false);
   }
 
   /** Sends headers that are the whole answer. */
   respondAlone(block: Buffer): void {
     if (this.#isClosed) return;
-    const { maxFrame } = this.#owner;
-    this.#owner.push(headerFrames(block, { stream: this.id, endsStream: true, maxFrame }));
+    this.#sendHeaders(block, true);
     this.#outputEnded();
   }
 
@@ -99,22 +102,18 @@ export class Http2Stream {
     if (this.#isClosed) return;
     const { maxFrame, sendWindow, isFull } = this.#owner;
     const length = lead.length + body.length;
-    const heads = block.length + trailers.length;
-    if (
-      length > maxFrame ||
-      heads > maxFrame ||
-      length > sendWindow ||
-      length > this.sendWindow ||
-      isFull
-    ) {
+    const room = isFull ? -1 : Math.min(maxFrame, sendWindow, this.sendWindow);
+    if (length > room || block.length >= maxFrame || trailers.length > maxFrame) {
       this.respond(block);
       this.write(lead, body, null);
       this.end(trailers);
       return;
     }
+    const headers = this.#owner.headerBlock(block);
+    const heads = headers.length + trailers.length;
     const stream = this.id;
     const bytes = Buffer.allocUnsafe(3 * FRAME_HEAD_BYTES + heads + length);
-    let at = writeHeaders(bytes, 0, block, { stream, endsStream: false, maxFrame });
+    let at = writeHeaders(bytes, 0, headers, { stream, endsStream: false, maxFrame });
     at = writeHead(bytes, at, { length, type: FrameType.DATA, flags: 0, stream });
     bytes.set(lead, at);
     bytes.set(body, at + lead.length);
@@ -177,6 +176,7 @@ export class Http2Stream {
     if (this.expectedBytes !== null) this.expectedBytes -= chunk.length;
     if (this.#isReading || this.#hasOutputEnded) return this.#handOn(chunk);
     this.#held.push(chunk);
+    this.#owner.holds(chunk.length);
     return true;
   }
 
@@ -192,7 +192,7 @@ export class Http2Stream {
     if (this.#isClosed) return;
     this.#isClosed = true;
     const held = this.#held.reduce((sum, { length }) => sum + length, 0);
-    if (held > 0) this.#owner.consumed(this, held);
+    if (held > 0) this.#owner.holds(-held);
     this.#held = [];
     this.#owner.queuedBytes -= this.#queue?.bytes ?? 0;
     this.#queue = null;
@@ -210,6 +210,12 @@ export class Http2Stream {
     if (this.#wasEndTold || this.#isClosed || this.#held.length > 0) return;
     this.#wasEndTold = true;
     if (!this.#hasOutputEnded) this.handler?.inputEnded();
+  }
+
+  #sendHeaders(block: Buffer, endsStream: boolean): void {
+    const owner = this.#owner;
+    const one = { stream: this.id, endsStream, maxFrame: owner.maxFrame };
+    owner.push(headerFrames(owner.headerBlock(block), one));
   }
 
   #send(): void {

@@ -32,6 +32,10 @@ const MAX_HEADER_FIELDS = 256;
 const MAX_RESET = 1000;
 /** No more requests are taken from a client that leaves so much of its answers untaken. */
 const MAX_QUEUED_BYTES = 256 * 1024 * 1024;
+/** A stream that nobody reads holds up no other, until so much lies unread on a connection. */
+const MAX_HELD_BYTES = 16 * 1024 * 1024;
+/** Says that we use no header table at all. */
+const NO_TABLE = Buffer.from([0x20]);
 
 /** Streams that are broken off before they are answered: by the client (CVE-2023-44487), or here for its faults (CVE-2025-8671). */
 const BROKEN = { burst: 1000, perSecond: 100 };
@@ -51,6 +55,10 @@ export class Streams implements StreamOwner {
   readonly #headers = new HeaderReader();
   readonly #blocks = new HeaderBlocks();
   readonly #window = new ReceiveWindow(CONNECTION_WINDOW);
+  /** Of the connection's window: what waits to be read, and what is not given back because of that. */
+  #heldBytes = 0;
+  #owedBytes = 0;
+  #saidNoTable = false;
   readonly #open = new Map<number, Http2Stream>();
   readonly #reset = new Set<number>();
   /** Streams that wait for the connection's window, or for room in what goes out. */
@@ -94,8 +102,21 @@ export class Streams implements StreamOwner {
     this.#host.push(bytes);
   }
 
+  headerBlock(block: Buffer): Buffer {
+    if (!this.#host.peer.hasSmallerTable || this.#saidNoTable) return block;
+    this.#saidNoTable = true;
+    return Buffer.concat([NO_TABLE, block]);
+  }
+
+  holds(bytes: number): void {
+    this.#heldBytes += bytes;
+    if (this.#owedBytes === 0 || this.#heldBytes > MAX_HELD_BYTES) return;
+    const owed = this.#owedBytes;
+    this.#owedBytes = 0;
+    this.#giveBack(owed);
+  }
+
   consumed(stream: Http2Stream, bytes: number): void {
-    this.#giveBack(bytes);
     const more = stream.window.give(bytes);
     if (more > 0 && !stream.hasInputEnded && !stream.isClosed) {
       this.push(numberFrame(FrameType.WINDOW_UPDATE, stream.id, more));
@@ -229,11 +250,10 @@ export class Streams implements StreamOwner {
 
   /** Some bytes of the frame that has begun, and `padding` that are none; whether they are kept. */
   onData(chunk: Buffer, padding: number): boolean {
+    if (this.#heldBytes > MAX_HELD_BYTES) this.#owedBytes += chunk.length + padding;
+    else this.#giveBack(chunk.length + padding);
     const stream = this.#dataStream;
-    if (stream === null || stream.isClosed) {
-      this.#giveBack(chunk.length + padding);
-      return false;
-    }
+    if (stream === null || stream.isClosed) return false;
     if (padding > 0) this.consumed(stream, padding);
     return stream.received(chunk);
   }
