@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import {
   ACK,
@@ -332,17 +331,4 @@ describe('a PUSH_PROMISE', () => {
       outcome: 'connection PROTOCOL_ERROR',
     },
   ]);
-});
-
-it.skipIf(IS_NODE)('an error ends the connection and takes the calls on it along', async () => {
-  const { open, engine, connections } = await target();
-  const peer = await open();
-  peer.send(call(1, 'never'), frameOf(FRAME.ping, 0));
-  expect(await peer.goAwayCode()).toBe(6);
-  const closed = once(peer.socket, 'close');
-  await peer.ended();
-  peer.socket.end();
-  await closed;
-  await expect.poll(() => engine.cancelled).toEqual([1]);
-  await expect.poll(connections).toBe(0);
 });

@@ -92,10 +92,12 @@ export function headers(
   return frameOf(FRAME.headers, stream, fields === null ? REQUEST : hpack(fields), flags);
 }
 
-/** The fields of a request to a stream of messages. */
-export const STREAM_FIELDS = REQUEST_FIELDS.map(
-  ([name, value]) => [name, name === ':path' ? STREAM : value] as const,
-);
+/** The fields of a request to a method. */
+export const fieldsOf = (path: string): readonly (readonly [string, string])[] =>
+  REQUEST_FIELDS.map(([name, value]) => [name, name === ':path' ? path : value]);
+
+/** Those of a request to a stream of messages. */
+export const STREAM_FIELDS = fieldsOf(STREAM);
 
 /** A message in one DATA frame. */
 export function data(stream: number, word: string, flags = END_STREAM): Buffer {

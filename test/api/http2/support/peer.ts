@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, TLSSocket } from 'node:tls';
 import {
   ACK,
   END_HEADERS,
@@ -154,15 +154,17 @@ export class Peer {
 
   /** The answer on a stream, once it is whole. */
   async answer(stream: number): Promise<Answer> {
+    const isEnd = ({ stream: of, type, flags }: Frame): boolean =>
+      of === stream &&
+      (type === FRAME.data || type === FRAME.headers) &&
+      (flags & END_STREAM) !== 0;
     await this.until(`whole answer on stream ${stream}`, () => {
-      const reset = this.find(FRAME.reset, stream);
-      if (reset !== undefined) throw this.#missing(`answer on ${stream}`, 'it was reset');
-      return this.frames.find(
-        (frame) =>
-          frame.stream === stream &&
-          (frame.type === FRAME.data || frame.type === FRAME.headers) &&
-          (frame.flags & END_STREAM) !== 0,
-      );
+      const end = this.frames.find(isEnd);
+      // A reset after the end only says that the rest of the request is not wanted.
+      if (end === undefined && this.find(FRAME.reset, stream) !== undefined) {
+        throw this.#missing(`answer on stream ${stream}`, 'it was reset');
+      }
+      return end;
     });
     const blocks = this.frames.filter(({ stream: of, fields }) => of === stream && fields);
     return {
@@ -201,7 +203,9 @@ export class Peer {
 
   /** Cuts the connection off. */
   close(): void {
-    this.socket.resetAndDestroy();
+    // TLS has no reset.
+    if (this.socket instanceof TLSSocket) this.socket.destroy();
+    else this.socket.resetAndDestroy();
   }
 
   #missing(what: string, why: string): Error {
