@@ -99,7 +99,7 @@ describe('the preface', () => {
     const silent = await open({ isSilent: true });
     const half = await open({ isSilent: true });
     half.send(PREFACE.subarray(0, 10));
-    const deaf = await open();
+    const deaf = await open({ isDeaf: true });
     deaf.send(call(1));
     await Promise.all([silent.ended(), half.ended(), deaf.ended()]);
     expect(deaf.find(FRAME.ping)).toMatchObject({ stream: 0, flags: 0 });

@@ -44,11 +44,13 @@ export interface PeerOptions {
   /** Sends neither preface nor SETTINGS, and acknowledges none: their place is the test's to choose. */
   readonly isSilent?: boolean;
   readonly isTls?: boolean;
+  /** Leaves PINGs without an answer. */
+  readonly isDeaf?: boolean;
   /** As it was made; called before anything is sent. */
   readonly onSocket?: (socket: Socket) => void;
 }
 
-/** An HTTP/2 client whose frames the test writes itself, and which keeps each frame that comes. It acknowledges SETTINGS, nothing else. */
+/** An HTTP/2 client whose frames the test writes itself, and which keeps each frame that comes. It acknowledges SETTINGS and PINGs, nothing else. */
 export class Peer {
   readonly socket: Socket;
   /** All that came, in order. */
@@ -60,14 +62,16 @@ export class Peer {
   /** The server has sent all that it will. */
   hasEnded = false;
   readonly #isSilent: boolean;
+  readonly #isDeaf: boolean;
   #failure: Error | null = null;
   #rest: Buffer = Buffer.alloc(0);
   #block: { readonly parts: Buffer[]; readonly stream: number } | null = null;
   readonly #waiting = new Set<() => void>();
 
-  private constructor(socket: Socket, isSilent: boolean) {
+  private constructor(socket: Socket, { isSilent = false, isDeaf = false }: PeerOptions) {
     this.socket = socket;
     this.#isSilent = isSilent;
+    this.#isDeaf = isDeaf || isSilent;
     // A socket that the server has cut off may say so by an error; its close follows.
     socket.on('error', () => undefined);
     socket.on('close', () => {
@@ -89,7 +93,7 @@ export class Peer {
       ? connectTls({ ...address, rejectUnauthorized: false, ALPNProtocols: ['h2'] })
       : connect(address);
     options.onSocket?.(socket);
-    const peer = new Peer(socket, isSilent);
+    const peer = new Peer(socket, options);
     await new Promise<void>((resolve, reject) => {
       socket.once(isTls ? 'secureConnect' : 'connect', resolve).once('error', reject);
     });
@@ -245,8 +249,11 @@ export class Peer {
     const payload = Buffer.from(bytes.subarray(HEAD));
     const fields = this.#fields(type, flags, stream, payload);
     this.frames.push({ type, flags, stream, payload, ...(fields ? { fields } : {}) });
-    if (type === FRAME.settings && (flags & ACK) === 0 && !this.#isSilent) {
+    if ((flags & ACK) !== 0) return;
+    if (type === FRAME.settings && !this.#isSilent) {
       this.send(frameOf(FRAME.settings, 0, undefined, ACK));
+    } else if (type === FRAME.ping && !this.#isDeaf) {
+      this.send(frameOf(FRAME.ping, 0, payload, ACK));
     }
   }
 
