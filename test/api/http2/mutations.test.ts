@@ -78,8 +78,8 @@ async function outcomeOf(
   await turns();
   server.release();
   await turns();
-  const goAway = peer.find(FRAME.goAway)?.payload.readUInt32BE(4) ?? null;
-  const found = goAway === null && !peer.hasEnded ? seenOn(peer) : goAway;
+  const goAway = peer.find(FRAME.goAway)?.payload.readUInt32BE(4) ?? 0;
+  const found = goAway === 0 ? seenOn(peer) : goAway;
   if (random.below(2) === 0) peer.socket.end();
   peer.close();
   return found;
