@@ -17,7 +17,6 @@ import {
   target,
 } from './support/calls.js';
 import type { Peer } from './support/peer.js';
-import { IS_NODE } from './support/transport.js';
 
 /** A server whose answers come when the test says so, in the order of the requests. */
 async function holding(): Promise<Target & { release(index: number): void }> {
@@ -226,8 +225,7 @@ describe('a socket that is cut', () => {
   });
 });
 
-// Node leaves the socket open, and the calls with it, until its keepalive's PING gets no answer.
-it.skipIf(IS_NODE)('an error ends the connection and takes the calls on it along', async () => {
+it('an error ends the connection and takes the calls on it along', async () => {
   const { open, engine, connections } = await target();
   const peer = await open();
   peer.send(call(1, 'never'), call(3, 'never'), frameOf(FRAME.ping, 0));

@@ -13,7 +13,6 @@ import {
 } from '../../chaos/support/frames.js';
 import { call, data, expectMessage, headers, target } from './support/calls.js';
 import { check } from './support/outcomes.js';
-import { IS_NODE } from './support/transport.js';
 
 type Fields = readonly (readonly [string, string])[];
 
@@ -180,14 +179,11 @@ function request(...changes: [string, string | null][]): Buffer[] {
   return [headers(1, [...fields, ...added]), data(1, 'hi')];
 }
 
-const malformed = (what: string, send: Buffer[], node?: string) => ({
+const malformed = (what: string, send: Buffer[]) => ({
   what: `${what} is malformed`,
   send,
   outcome: 'stream PROTOCOL_ERROR' as const,
-  ...(node === undefined ? {} : { node }),
 });
-
-const LEFT_OUT = 'leaves the field out, or takes it as it is';
 
 describe('a request', () => {
   check([
@@ -195,10 +191,10 @@ describe('a request', () => {
       malformed(`with the name ${name}`, request([name, 'trailers'])),
     ),
     ...['x y', 'x:y', 'x\u0000', 'x\u007f', 'x\r\n', 'é', ''].map((name) =>
-      malformed(`with the name ${JSON.stringify(name)}`, request([name, 'y']), LEFT_OUT),
+      malformed(`with the name ${JSON.stringify(name)}`, request([name, 'y'])),
     ),
     ...['a\u0000b', 'a\nb', 'a\rb', ' a', 'a ', '\ta', 'a\t'].map((value) =>
-      malformed(`with the value ${JSON.stringify(value)}`, request(['x-y', value]), LEFT_OUT),
+      malformed(`with the value ${JSON.stringify(value)}`, request(['x-y', value])),
     ),
     ...['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'].map(
       (name) => malformed(`with ${name}`, request([name, 'close'])),
@@ -306,7 +302,7 @@ describe('more headers than anyone needs', () => {
       return refusal?.payload.readUInt32BE(refusal.type === FRAME.reset ? 0 : 4);
     });
     // ENHANCE_YOUR_CALM, REFUSED_STREAM, PROTOCOL_ERROR, or HTTP's own "Request Header Fields Too Large".
-    expect([11, 7, 1, '431', ...(IS_NODE ? [2] : [])]).toContain(code);
+    expect([11, 7, 1, '431']).toContain(code);
     expect(engine.seen).toEqual([]);
   });
 });

@@ -2,7 +2,6 @@ import { expect, it } from 'vitest';
 import { FRAME } from '../../../chaos/support/frames.js';
 import { expectServes, type Target, target } from './calls.js';
 import type { Peer } from './peer.js';
-import { IS_NODE } from './transport.js';
 
 /** Error codes by number, RFC 9113 section 7. */
 const CODES = [
@@ -35,12 +34,7 @@ export interface Case {
   readonly stream?: number;
   /** How many requests the engine gets of them; 0 where absent. */
   readonly seen?: number;
-  /** How node:http2 differs. */
-  readonly node?: string;
 }
-
-/** A test of what the RFC wants and node:http2 does not do. */
-export const rfc = IS_NODE ? it.fails : it;
 
 /** A stream that no case uses. */
 const LATER = 1001;
@@ -48,8 +42,7 @@ const LATER = 1001;
 /** One test for each case, each on a server and a connection of its own. */
 export function check(cases: readonly Case[]): void {
   for (const each of cases) {
-    const run = each.node === undefined ? it : rfc;
-    run(each.what, async () => {
+    it(each.what, async () => {
       const server = await target();
       const peer = await server.open();
       peer.send(...each.send);
@@ -65,14 +58,9 @@ export async function expectOutcome(
   { outcome, stream = 1, seen = 0 }: Omit<Case, 'what' | 'send'>,
 ): Promise<void> {
   const found = await outcomeOf(peer, stream);
-  const wanted = [outcome].flat();
-  // Node ends the connection for many errors of a stream too, and has one code for nearly all.
-  const isVague = IS_NODE && found === 'connection INTERNAL_ERROR';
-  if (isVague) expect(wanted).not.toEqual(['ignored']);
-  else expect(wanted).toContain(found);
+  expect([outcome].flat()).toContain(found);
   const isOver = found.startsWith('connection') || found === 'closed';
-  // Node leaves the socket open after a GOAWAY for an error; RFC 9113 section 5.4.1 wants it closed.
-  if (isOver && !IS_NODE) await peer.ended();
+  if (isOver) await peer.ended();
   if (!isOver) await expectServes(peer, LATER);
   expect(server.engine.seen).toHaveLength(seen + (isOver ? 0 : 1));
 }

@@ -10,10 +10,9 @@ import {
   uint32,
 } from '../../../chaos/support/frames.js';
 import { type Field, HpackDecoder } from './hpack-decoder.js';
-import { IS_NODE } from './transport.js';
 
 /** What a test waits for at most, in milliseconds. */
-const PATIENCE = IS_NODE ? 2000 : 5000;
+const PATIENCE = 5000;
 const HEAD = 9;
 
 /** A frame that the server has sent. */
