@@ -199,17 +199,19 @@ describe("the connection's window", () => {
     peer.send(newInitialWindow(1_000_000));
     const sum = (): number => streams.reduce((total, stream) => total + size(peer, stream), 0);
     let granted = WINDOW;
-    const spent = (): Promise<boolean> =>
-      peer.until(`${granted} bytes`, () => sum() >= granted || undefined);
+    const spent = async (): Promise<void> => {
+      await peer.until(`${granted} bytes`, () => sum() >= granted || undefined);
+      const sizes = streams.map((stream) => size(peer, stream));
+      // None is ahead by more than a frame and the rest of one.
+      expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThan(2 * FRAME_SIZE);
+    };
     await spent();
-    // Half of all, in steps of a frame.
-    while (granted < 200_000) {
-      peer.send(grant(0, FRAME_SIZE));
-      granted += FRAME_SIZE;
+    for (const step of [1, 4, 3, 1, 1, 5]) {
+      peer.send(grant(0, step * FRAME_SIZE));
+      granted += step * FRAME_SIZE;
       await spent();
     }
     expect(sum()).toBe(granted);
-    for (const stream of streams) expect(size(peer, stream)).toBeGreaterThan(20_000);
     peer.send(grant(0, 400_000));
     for (const stream of streams) {
       expect((await peer.answer(stream)).data).toHaveLength(100_000);
@@ -270,6 +272,27 @@ describe('a DATA frame', () => {
     await peer.answer(1);
     expect(lengths(peer).slice(0, -1)).not.toContain(0);
   });
+});
+
+it('answers that nobody takes are bounded, and forgotten with their streams', async () => {
+  const { open, engine } = await target();
+  const peer = await open({ settings: initialWindow(0) });
+  const large = 16 * 1024 * 1024;
+  for (let first = 1; first < 100; first += 50) {
+    const streams = Array.from({ length: 25 }, (_, index) => first + 2 * index);
+    for (const stream of streams) {
+      peer.send(zeros(stream, large));
+      await peer.until('answer or refusal', () => peer.frames.find((one) => one.stream === stream));
+    }
+    const refused = streams.filter((stream) => peer.find(FRAME.reset, stream) !== undefined);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused.length).toBeLessThan(15);
+    expect(await peer.resetCode(refused[0] ?? 0)).toBe(ERROR.refused);
+    peer.send(...streams.map((stream) => frameOf(FRAME.reset, stream, uint32(ERROR.cancel))));
+  }
+  expect(engine.inFlight()).toBe(0);
+  peer.send(newInitialWindow(WINDOW));
+  await expectServes(peer, 101);
 });
 
 it('a client that takes nothing in holds up no other, and goes on where it stopped', async () => {
