@@ -39,11 +39,14 @@ let socket: FakeSocket;
 /** What the stream's handler says of what it gets. */
 let keeps: boolean;
 let received: number;
+/** Paths of the requests that were accepted. */
+let paths: (string | undefined)[];
 
 beforeEach(async () => {
   socket = new FakeSocket();
   keeps = false;
   received = 0;
+  paths = [];
   const handler: StreamHandler = {
     received: ({ length }) => {
       received += length;
@@ -54,8 +57,9 @@ beforeEach(async () => {
   };
   new Http2Connection(socket as unknown as Socket, {
     maxConcurrentStreams: 10,
-    accept: (stream) => {
+    accept: (stream, headers) => {
       stream.handler = handler;
+      paths.push(headers[':path']);
       if (stream.id === 1) stream.resume();
     },
     closed: () => undefined,
@@ -91,6 +95,24 @@ describe('what was read from a socket is freed once it was copied', () => {
     expect(whole.byteLength).toBe(0);
     await socket.reads(ping.subarray(12), data(0));
     expect(Buffer.concat(answers).toString('hex')).toContain('07'.repeat(8));
+  });
+
+  it('with the beginning of a header block, whose end comes later', async () => {
+    const [path] = paths;
+    const first = frameOf(FRAME.headers, 5, REQUEST.subarray(0, 50));
+    expect((await socket.reads(data(16_384), first)).byteLength).toBe(0);
+    await socket.reads(frameOf(FRAME.continuation, 5, REQUEST.subarray(50), END_HEADERS));
+    expect(paths).toEqual([path, path, path]);
+  });
+
+  it('with a header block that is remembered', async () => {
+    const [path] = paths;
+    const other = Buffer.concat([REQUEST, Buffer.from([0, 1, 0x78, 1, 0x79])]);
+    const block = frameOf(FRAME.headers, 5, other, END_HEADERS);
+    expect((await socket.reads(data(16_384), block)).byteLength).toBe(0);
+    await socket.reads(frameOf(FRAME.headers, 7, other, END_HEADERS));
+    await socket.reads(frameOf(FRAME.headers, 9, REQUEST, END_HEADERS));
+    expect(paths).toEqual([path, path, path, path, path]);
   });
 
   it('of a stream that was answered or reset', async () => {

@@ -263,3 +263,15 @@ it('an error ends the connection and takes the calls on it along', async () => {
   peer.socket.end();
   await expect.poll(connections).toBe(0);
 });
+
+it('a client that goes on after an error is cut off, whatever it sends', async () => {
+  const { open, connections, engine } = await target();
+  const peer = await open({ isHalfOpen: true });
+  peer.send(frameOf(FRAME.ping, 0));
+  await peer.ended();
+  expect(await peer.goAwayCode()).toBe(ERROR.frameSize);
+  const trickle = setInterval(() => peer.send(call(1), frameOf(FRAME.settings, 0)), 20);
+  await expect.poll(connections, { timeout: 10_000 }).toBe(0);
+  clearInterval(trickle);
+  expect(engine.seen).toEqual([]);
+});

@@ -11,7 +11,7 @@ import {
   REQUEST,
   setting,
 } from '../../chaos/support/frames.js';
-import { data, expectMessage, SETTING, target } from './support/calls.js';
+import { data, ERROR, expectMessage, SETTING, target } from './support/calls.js';
 import { check } from './support/outcomes.js';
 
 const block = (stream: number, ...parts: Uint8Array[]): Buffer =>
@@ -124,6 +124,25 @@ describe('a header field', () => {
     expect(await timeoutOf(peer, 3)).toContain('new');
     peer.send(block(5, REQUEST, indexed(63)));
     expect([2, 9]).toContain(await peer.goAwayCode());
+  });
+});
+
+describe('a small header block of many references', () => {
+  it('to a large entry costs the call, and the table stays in step', async () => {
+    const { open, engine } = await target();
+    const peer = await open();
+    peer.send(
+      timed(1, entry('x-big', 'y'.repeat(3900)), ...Array.from({ length: 200 }, () => indexed(62))),
+    );
+    const refusal = await peer.until(
+      'refusal',
+      () => peer.find(FRAME.reset, 1) ?? peer.find(FRAME.headers, 1),
+    );
+    if (refusal.type === FRAME.reset) expect(refusal.payload.readUInt32BE()).toBe(ERROR.calm);
+    else expect(refusal.fields?.[':status']).toBe('431');
+    peer.send(timed(3, entry('grpc-timeout', 'in step')), timed(5, indexed(62)));
+    expect(await timeoutOf(peer, 5)).toBe('in step');
+    expect(engine.seen).toEqual([]);
   });
 });
 

@@ -11,7 +11,7 @@ import {
   uint32,
   WITH_PRIORITY,
 } from '../../chaos/support/frames.js';
-import { call, data, expectMessage, headers, target } from './support/calls.js';
+import { call, data, ERROR, expectMessage, headers, target } from './support/calls.js';
 import { check } from './support/outcomes.js';
 
 type Fields = readonly (readonly [string, string])[];
@@ -266,6 +266,21 @@ function inOrder(...order: number[]): Fields {
 }
 
 describe('more headers than anyone needs', () => {
+  it.each([
+    ['nothing', 1000, Buffer.alloc(0)],
+    ['little', 1000, hpack([['x', 'y']])],
+    ['much', 40, hpack([['x', 'y'.repeat(16_000)]])],
+  ])('in frames without an end that hold %s end the connection', async (_what, count, part) => {
+    const { open: connect, engine, connections } = await target();
+    const peer = await connect();
+    const more = frameOf(FRAME.continuation, 1, part);
+    peer.send(frameOf(FRAME.headers, 1, REQUEST), ...Array.from({ length: count }, () => more));
+    expect([ERROR.calm, ERROR.protocol]).toContain(await peer.goAwayCode());
+    await peer.ended();
+    await expect.poll(connections).toBe(0);
+    expect(engine.seen).toEqual([]);
+  });
+
   const many = (bytes: number, each: number): Buffer =>
     hpack([
       ...REQUEST_FIELDS,

@@ -215,22 +215,24 @@ describe('a stream that is not read', () => {
     const peer = await open();
     await peer.roundTrip();
     const windows = new Windows(peer);
-    let stream = 1;
-    for (const _round of [1, 2]) {
-      const first = stream;
+    const fillAll = async (streams: readonly number[]): Promise<void> => {
       const before = windows.total;
       // The last of them finds the connection's window closed.
-      for (; stream < first + 100; stream += 2) await fill(peer, windows, stream);
+      for (const stream of streams) await fill(peer, windows, stream);
       expect(windows.total - before).toBeGreaterThan(8 * MIB);
       expect(windows.total - before).toBeLessThan(20 * MIB);
-      for (let each = first; each < stream; each += 2) {
-        peer.send(frameOf(FRAME.reset, each, Buffer.from([0, 0, 0, 8])));
-      }
-      peer.send(headers(stream));
-      await upload(peer, windows, stream, large(2_000_000));
-      expectMessage(await peer.answer(stream), '2000000 true');
-      stream += 2;
-    }
+    };
+    const odd = (first: number): number[] => Array.from({ length: 50 }, (_, i) => first + 2 * i);
+    await fillAll(odd(1));
+    const cancel = Buffer.from([0, 0, 0, 8]);
+    peer.send(...odd(1).map((stream) => frameOf(FRAME.reset, stream, cancel)));
+    peer.send(headers(101));
+    await upload(peer, windows, 101, large(2_000_000));
+    expectMessage(await peer.answer(101), '2000000 true');
+    await fillAll(odd(103));
+    peer.send(headers(203), frameOf(FRAME.data, 203, Buffer.alloc(windows.left(203) + 1)));
+    expect(await peer.goAwayCode()).toBe(ERROR.flowControl);
+    await peer.ended();
   });
 });
 
@@ -255,8 +257,8 @@ describe('a request that is answered before it ends', () => {
     expectMessage(await peer.answer(13), '2000000 true');
   });
 
-  it('may go on to its end', async () => {
-    const peer = await (await target()).open();
+  it('may go on to its end, and counts as a stream until then', async () => {
+    const peer = await (await target({ settings: { maxConcurrentStreams: 1 } })).open();
     peer.send(headers(1, UNKNOWN));
     expect((await peer.answer(1)).headers['grpc-status']).toBe('12');
     peer.send(data(1, 'late', 0), data(1, 'later'));

@@ -295,6 +295,24 @@ it('answers that nobody takes are bounded, and forgotten with their streams', as
   await expectServes(peer, 101);
 });
 
+it('a reset throws away what waits for the socket', async () => {
+  const server = await target({ settings: { maxMessageBytes: 100_000_000 } });
+  const slow = await server.open({ settings: initialWindow(MAX_WINDOW) });
+  slow.send(grant(0, MAX_WINDOW - WINDOW));
+  await slow.roundTrip();
+  slow.socket.pause();
+  slow.send(zeros(1, 60_000_000));
+  // By the time another connection has been answered twice this one is full.
+  const other = await server.open();
+  for (const stream of [1, 3]) await expectServes(other, stream);
+  slow.send(frameOf(FRAME.reset, 1, uint32(ERROR.cancel)));
+  await expectServes(other, 5);
+  slow.socket.resume();
+  await expectServes(slow, 3);
+  // What the system's own buffers held.
+  expect(size(slow, 1)).toBeLessThan(30_000_000);
+});
+
 it('a client that takes nothing in holds up no other, and goes on where it stopped', async () => {
   const server = await target();
   const slow = await server.open({ settings: initialWindow(MAX_WINDOW) });

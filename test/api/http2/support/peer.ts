@@ -43,6 +43,8 @@ export interface PeerOptions {
   /** Sends neither preface nor SETTINGS, and acknowledges none: their place is the test's to choose. */
   readonly isSilent?: boolean;
   readonly isTls?: boolean;
+  /** Leaves its side open when the server has ended its own. */
+  readonly isHalfOpen?: boolean;
   /** Leaves PINGs without an answer. */
   readonly isDeaf?: boolean;
   /** As it was made; called before anything is sent. */
@@ -87,7 +89,8 @@ export class Peer {
 
   static async open(port: number, options: PeerOptions = {}): Promise<Peer> {
     const { settings = Buffer.alloc(0), isSilent = false, isTls = false } = options;
-    const address = { port, host: '127.0.0.1', noDelay: true };
+    const { isHalfOpen: allowHalfOpen = false } = options;
+    const address = { port, host: '127.0.0.1', noDelay: true, allowHalfOpen };
     const socket = isTls
       ? connectTls({ ...address, rejectUnauthorized: false, ALPNProtocols: ['h2'] })
       : connect(address);
