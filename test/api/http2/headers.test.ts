@@ -273,9 +273,11 @@ describe('more headers than anyone needs', () => {
   ])('in frames without an end that hold %s end the connection', async (_what, count, part) => {
     const { open: connect, engine, connections } = await target();
     const peer = await connect();
+    // No acknowledgement of SETTINGS may get in between.
+    await peer.roundTrip();
     const more = frameOf(FRAME.continuation, 1, part);
     peer.send(frameOf(FRAME.headers, 1, REQUEST), ...Array.from({ length: count }, () => more));
-    expect([ERROR.calm, ERROR.protocol]).toContain(await peer.goAwayCode());
+    expect(await peer.goAwayCode()).toBe(ERROR.calm);
     await peer.ended();
     await expect.poll(connections).toBe(0);
     expect(engine.seen).toEqual([]);
