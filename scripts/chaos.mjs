@@ -32,6 +32,7 @@ const vitest = [
   tools('vitest', 'vitest.mjs'),
   'run',
   'test/chaos',
+  'test/api/http2/mutations.test.ts',
   '--no-file-parallelism',
   '--testTimeout=1800000',
   ...passedOn,

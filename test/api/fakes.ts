@@ -15,6 +15,9 @@ export interface Seen {
 /** What the fake engine answers with. */
 export type Answer = { reply: string | Buffer; version?: number } | ServingError | 'never';
 
+/** An answer, or when the test will have one. */
+export type AnswerOrLater = Answer | Promise<Exclude<Answer, 'never'>>;
+
 /** Large bodies by number, as the addon keeps them. */
 export class FakeBodies {
   readonly open = new Map<number, Buffer[]>();
@@ -55,12 +58,12 @@ export class FakeEngine implements Engine {
   readonly overloaded = new Set<number>();
   targetCalls = 0;
   refused = 0;
-  answer: (seen: Seen) => Answer;
+  answer: (seen: Seen) => AnswerOrLater;
   readonly #targets: Target[] = [];
   #running = 0;
   #tickets = 0;
 
-  constructor(answer: (seen: Seen) => Answer = () => ({ reply: '{}' })) {
+  constructor(answer: (seen: Seen) => AnswerOrLater = () => ({ reply: '{}' })) {
     this.answer = answer;
   }
 
@@ -80,15 +83,17 @@ export class FakeEngine implements Engine {
     this.seen.push(seen);
     this.#running += 1;
     const answer = this.answer(seen);
-    if (answer !== 'never') {
-      setImmediate(() => {
-        this.#running -= 1;
-        if (answer instanceof ServingError) done(answer, null, 0);
-        else done(null, Buffer.from(answer.reply), answer.version ?? 2);
-      });
-    }
     this.#tickets += 1;
-    return this.#tickets;
+    const ticket = this.#tickets;
+    const settle = (it: Exclude<Answer, 'never'>): void => {
+      if (this.cancelled.includes(ticket)) return;
+      this.#running -= 1;
+      if (it instanceof ServingError) done(it, null, 0);
+      else done(null, Buffer.from(it.reply), it.version ?? 2);
+    };
+    if (answer instanceof Promise) void answer.then(settle);
+    else if (answer !== 'never') setImmediate(() => settle(answer));
+    return ticket;
   }
 
   refuse(): void {

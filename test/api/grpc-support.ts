@@ -1,4 +1,5 @@
 import { type AddressInfo, createServer, type Server } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
 import { afterEach } from 'vitest';
 import type { Door } from '../../ts/api/door.js';
@@ -24,6 +25,8 @@ export interface Made {
   settings?: Partial<GrpcSettings>;
   reload?: (config: Buffer) => Promise<void>;
   observer?: Observer;
+  /** PEM texts; TCP without TLS where absent. */
+  tls?: { readonly cert: string; readonly key: string };
 }
 
 /** A running server. */
@@ -31,6 +34,8 @@ export interface Serving {
   readonly server: GrpcServer;
   readonly port: number;
   readonly reloads: Buffer[];
+  /** How many sockets the server holds. */
+  connections(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -63,14 +68,24 @@ export async function serve(options: Made = {}): Promise<Serving> {
     },
     observer: options.observer ?? null,
   });
-  const acceptor: Server = createServer((socket) => server.accept(socket));
+  const { tls } = options;
+  const acceptor: Server =
+    tls === undefined
+      ? createServer({ noDelay: true }, (socket) => server.accept(socket))
+      : createTlsServer({ ...tls, noDelay: true, ALPNProtocols: ['h2'] }, (socket) =>
+          server.accept(socket),
+        );
   await new Promise<void>((resolve) => acceptor.listen(0, '127.0.0.1', () => resolve()));
   const { port } = acceptor.address() as AddressInfo;
   const stop = async (): Promise<void> => {
     acceptor.close();
     await server.stop(1000);
   };
-  return { server, port, reloads, stop };
+  const connections = (): Promise<number> =>
+    new Promise((resolve, reject) => {
+      acceptor.getConnections((error, count) => (error ? reject(error) : resolve(count)));
+    });
+  return { server, port, reloads, connections, stop };
 }
 
 /** A gRPC server on a fake engine with a client, both closed after the test. */

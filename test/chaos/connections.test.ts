@@ -19,7 +19,8 @@ let server: RunningServer;
 
 beforeAll(async () => {
   server = await startServer({
-    args: ARGS,
+    // On a busy machine the first connections wait longer than by default for the last ones to be opened.
+    args: [...ARGS, '--request_header_timeout_seconds=300'],
     models: [WITNESS],
   });
 });
@@ -91,13 +92,13 @@ it('ten thousand connections, nine of ten idle, keep nobody waiting and leave no
   const answers = await Promise.all(
     active.map(
       (socket) =>
-        new Promise<boolean>((resolve) => {
+        new Promise<string>((resolve) => {
           let text = '';
           socket.on('data', (chunk) => {
             text += chunk.toString('latin1');
-            if (text.includes('}')) resolve(text.includes('200 OK') && text.includes('2.5'));
+            if (text.includes('}')) resolve(text);
           });
-          socket.once('close', () => resolve(false));
+          socket.once('close', () => resolve(`closed after ${text}`));
           socket.write(`${PREDICT}Content-Length: ${body.length}\r\n\r\n${body}`);
         }),
     ),
@@ -106,7 +107,8 @@ it('ten thousand connections, nine of ten idle, keep nobody waiting and leave no
   const held = processFacts(server.child.pid);
   const seen = await load.stop();
   expect(seen.lost).toEqual([]);
-  expect(answers.filter((isRight) => !isRight)).toEqual([]);
+  const isRight = (text: string): boolean => text.includes('200 OK') && text.includes('2.5');
+  expect(answers.filter((text) => !isRight(text))).toEqual([]);
   expect(held.handles).toBeGreaterThanOrEqual(count);
   closeAll(sockets);
   await settle(before.handles + 10);

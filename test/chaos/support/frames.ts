@@ -15,7 +15,11 @@ export const FRAME = {
 } as const;
 
 export const END_STREAM = 1;
+/** Of SETTINGS and PING. */
+export const ACK = 1;
 export const END_HEADERS = 4;
+export const PADDED = 8;
+export const WITH_PRIORITY = 32;
 
 /** One frame: 24 bits of length, type, flags, stream, payload. */
 export function frameOf(
@@ -47,31 +51,42 @@ export function setting(id: number, value: number): Buffer {
   return bytes;
 }
 
-/** Header fields as HPACK literals without indexing and without Huffman codes: names and values below 127 bytes. */
+/** Header fields as HPACK literals without indexing and without Huffman codes. */
 export function hpack(fields: readonly (readonly [string, string])[]): Buffer {
   return Buffer.concat(
-    fields.map(([name, value]) =>
-      Buffer.concat([
-        Buffer.from([0, name.length]),
-        Buffer.from(name),
-        Buffer.from([value.length]),
-        Buffer.from(value),
-      ]),
-    ),
+    fields.flatMap(([name, value]) => [Buffer.from([0]), hpackText(name), hpackText(value)]),
   );
 }
 
-/** The header block of a gRPC request. */
-export const REQUEST = hpack([
+/** An HPACK string without a Huffman code; characters are bytes. */
+export function hpackText(text: string): Buffer {
+  return Buffer.concat([hpackInteger(text.length, 7), Buffer.from(text, 'latin1')]);
+}
+
+/** An HPACK integer in a byte whose upper bits are `pattern`, and the bytes after it. */
+export function hpackInteger(value: number, bits: number, pattern = 0): Buffer {
+  const most = 2 ** bits - 1;
+  if (value < most) return Buffer.from([pattern | value]);
+  const bytes = [pattern | most];
+  let rest = value - most;
+  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) + 128);
+  return Buffer.from([...bytes, rest]);
+}
+
+/** The header fields of a gRPC request. */
+export const REQUEST_FIELDS = [
   [':method', 'POST'],
   [':scheme', 'http'],
   [':path', '/tensorflow.serving.PredictionService/Predict'],
   [':authority', 'x'],
   ['content-type', 'application/grpc'],
   ['te', 'trailers'],
-]);
+] as const;
 
-const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+/** Their block. */
+export const REQUEST = hpack(REQUEST_FIELDS);
+
+export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 
 /** An HTTP/2 connection whose frames the test writes itself. */
 export class Attacker {

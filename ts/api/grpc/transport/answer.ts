@@ -1,23 +1,13 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { performance } from 'node:perf_hooks';
 import { Code } from '../../../errors.js';
 import type { Observation } from '../../../observe/observer.js';
+import type { RequestHeaders } from '../http2/request-headers.js';
+import type { Http2Stream } from '../http2/stream.js';
 import type { Connection } from './connection.js';
 import { timeoutMs } from './deadlines.js';
-import { framed, HEAD_BYTES, headOf } from './messages.js';
+import { HEAD_BYTES, headOf } from './messages.js';
 import type { CallWatcher, Method } from './method.js';
-import {
-  ANSWER,
-  type Block,
-  OK_TRAILERS,
-  respondWithStatus,
-  type Status,
-  trailersOf,
-  WITH_TRAILERS,
-} from './status.js';
-
-/** Messages up to this size are sent in one piece with their head; copying larger ones costs more than a second piece. */
-const COPY_UP_TO = 32 * 1024;
+import { answerBlock, OK_TRAILERS, respondWithStatus, type Status, trailersOf } from './status.js';
 
 /** The answering side of an RPC: its one end is a status, which is sent once. */
 export abstract class Answering {
@@ -29,16 +19,15 @@ export abstract class Answering {
   observation: Observation | null = null;
   /** Set before the handler returns by whoever wants to know how the call ends. */
   watcher: CallWatcher | null = null;
-  protected readonly stream: ServerHttp2Stream;
-  readonly #headers: IncomingHttpHeaders;
-  #trailers: Block = OK_TRAILERS;
+  protected readonly stream: Http2Stream;
+  readonly #headers: RequestHeaders;
   #cancel: (() => void) | null = null;
   #hasHeaders = false;
   #isOver = false;
 
   constructor(
-    stream: ServerHttp2Stream,
-    headers: IncomingHttpHeaders,
+    stream: Http2Stream,
+    headers: RequestHeaders,
     method: Method,
     connection: Connection,
   ) {
@@ -50,8 +39,7 @@ export abstract class Answering {
 
   /** The value of an entry of the metadata; several are joined by commas. That of a `-bin` entry is its base64. */
   header(name: string): string | undefined {
-    const value = this.#headers[name];
-    return typeof value === 'object' ? value.join(',') : value;
+    return this.#headers[name];
   }
 
   /** Calls `listener` if the call ends before it is answered: the client has left, or its time is up. */
@@ -63,37 +51,32 @@ export abstract class Answering {
   sendHeaders(metadata: Readonly<Record<string, string>> | null): void {
     if (this.#hasHeaders || this.isGone()) return;
     this.#hasHeaders = true;
-    this.stream.respond(metadata === null ? ANSWER : { ...ANSWER, ...metadata }, WITH_TRAILERS);
+    this.stream.respond(answerBlock(metadata));
   }
 
   /** Answers with one message and the status OK. */
   reply(message: Buffer): void {
     if (this.isGone() || !this.#canSend(message)) return;
-    this.sendHeaders(null);
     this.#over(Code.OK, message.length);
-    if (message.length <= COPY_UP_TO) this.stream.end(framed(message));
-    else {
-      this.#writeInParts(message);
-      this.stream.end();
-    }
+    const head = headOf(message);
+    if (this.#hasHeaders) {
+      this.stream.write(head, message, null);
+      this.stream.end(OK_TRAILERS);
+    } else this.stream.respondWhole(answerBlock(null), head, message, OK_TRAILERS);
   }
 
   /** Sends one message of several; `sent` is called once it is on its way, and never if the call ends before. */
   write(message: Buffer, sent: (() => void) | null = null): void {
     if (this.isGone() || !this.#canSend(message)) return;
     this.sendHeaders(null);
-    const done = (error?: Error | null): void => {
-      if (!error) sent?.();
-    };
-    if (message.length <= COPY_UP_TO) this.stream.write(framed(message), done);
-    else this.#writeInParts(message, done);
+    this.stream.write(headOf(message), message, sent);
   }
 
   /** Ends a stream of messages with the status OK. */
   end(): void {
     if (this.isGone()) return;
     this.#over(Code.OK, 0);
-    if (this.#hasHeaders) this.stream.end();
+    if (this.#hasHeaders) this.stream.end(OK_TRAILERS);
     else respondWithStatus(this.stream, { code: Code.OK, details: '' });
   }
 
@@ -101,12 +84,9 @@ export abstract class Answering {
   fail(status: Status): void {
     if (this.isGone()) return;
     this.#over(status.code, 0);
-    if (this.#hasHeaders) {
-      this.#trailers = trailersOf(status);
-      this.stream.end();
-    } else respondWithStatus(this.stream, status);
     // The rest of the request is thrown away. A reset would tell the client to stop, but overtakes the status on a slow connection.
-    this.stream.resume();
+    if (this.#hasHeaders) this.stream.end(trailersOf(status));
+    else respondWithStatus(this.stream, status);
   }
 
   /** Ends a call that its handler may be working on, and tells that. */
@@ -129,25 +109,18 @@ export abstract class Answering {
     this.#cancelled();
   }
 
-  /** The last message is on its way. */
-  sendTrailers(): void {
-    if (this.stream.destroyed || this.stream.closed) return;
-    this.stream.sendTrailers(this.#trailers);
-  }
-
   /** Answered, or nobody is there to be answered. The stream knows that before it says so. */
   protected isGone(): boolean {
-    return this.#isOver || this.stream.destroyed || this.stream.closed;
+    return this.#isOver || this.stream.isClosed;
   }
 
   /** Reads the client's deadline; the call fails of one that is none. */
   protected readDeadline(): void {
     const given = this.#headers['grpc-timeout'];
     if (given === undefined) return;
-    const text = String(given);
-    const timeout = timeoutMs(text);
+    const timeout = timeoutMs(given);
     if (timeout === null) {
-      this.fail({ code: Code.INTERNAL, details: `Invalid grpc-timeout value "${text}"` });
+      this.fail({ code: Code.INTERNAL, details: `Invalid grpc-timeout value "${given}"` });
       return;
     }
     this.deadlineMs = performance.now() + timeout;
@@ -163,13 +136,6 @@ export abstract class Answering {
       details: `Sent message larger than max (${message.length + HEAD_BYTES} vs. ${maxSendBytes})`,
     });
     return false;
-  }
-
-  #writeInParts(message: Buffer, sent?: (error?: Error | null) => void): void {
-    this.stream.cork();
-    this.stream.write(headOf(message));
-    this.stream.write(message, sent);
-    this.stream.uncork();
   }
 
   #cancelled(): void {

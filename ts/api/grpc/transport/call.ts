@@ -1,6 +1,7 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { Code } from '../../../errors.js';
 import type { RequestBody } from '../../infer.js';
+import type { RequestHeaders } from '../http2/request-headers.js';
+import type { Http2Stream, StreamHandler } from '../http2/stream.js';
 import { Answering } from './answer.js';
 import type { Connection } from './connection.js';
 import { LargeMessage } from './large-message.js';
@@ -12,35 +13,8 @@ const EMPTY = Buffer.alloc(0);
 /** What a handler throws is a defect, and tells clients nothing. */
 const UNEXPECTED: Status = { code: Code.UNKNOWN, details: 'Unknown error' };
 
-/** Where a stream has its call. */
-const CALL = Symbol('call');
-type CallStream = ServerHttp2Stream & { [CALL]: Call };
-
-// One set of listeners for all streams, in place of five closures for each.
-function onData(this: CallStream, chunk: Buffer): void {
-  this[CALL].received(chunk);
-}
-
-function onEnd(this: CallStream): void {
-  this[CALL].inputEnded();
-}
-
-function onClose(this: CallStream): void {
-  const call = this[CALL];
-  call.connection.ended(call);
-  call.closed();
-}
-
-function onWantTrailers(this: CallStream): void {
-  this[CALL].sendTrailers();
-}
-
-function onError(): void {
-  // A broken stream is closed too, which says all there is to know.
-}
-
 /** One RPC on its way. */
-export class Call extends Answering {
+export class Call extends Answering implements StreamHandler {
   /** The message of a method that takes one; empty while {@link body} is a large one. */
   request: Buffer = EMPTY;
   /** What the guard that let it in keeps of it. */
@@ -58,16 +32,13 @@ export class Call extends Answering {
   #hasFinished = false;
 
   constructor(
-    stream: ServerHttp2Stream,
-    headers: IncomingHttpHeaders,
+    stream: Http2Stream,
+    headers: RequestHeaders,
     method: Method,
     connection: Connection,
   ) {
     super(stream, headers, method, connection);
-    (stream as CallStream)[CALL] = this;
-    stream.on('error', onError);
-    stream.on('close', onClose);
-    stream.on('wantTrailers', onWantTrailers);
+    stream.handler = this;
   }
 
   /** The message of a method that takes one, in whichever memory it is. */
@@ -109,8 +80,8 @@ export class Call extends Answering {
     this.#pump();
   }
 
-  received(chunk: Buffer): void {
-    if (this.isGone()) return;
+  received(chunk: Buffer): boolean {
+    if (this.isGone()) return false;
     const { maxReceiveBytes } = this.connection.settings;
     let bytes: Buffer | null = chunk;
     if (this.#reader === null) {
@@ -120,16 +91,17 @@ export class Call extends Answering {
           if (whole !== null) {
             this.request = whole;
             this.#hasRequest = true;
-            return;
+            return true;
           }
         }
         bytes = this.#receiveLarge(chunk);
-        if (bytes === null) return;
+        if (bytes === null) return false;
       }
       this.#reader = new MessageReader(maxReceiveBytes);
     }
     this.#reader.push(bytes);
     this.#pump();
+    return true;
   }
 
   /** Takes what belongs to a large message; returns the rest, null for nothing. */
@@ -167,8 +139,7 @@ export class Call extends Answering {
       });
       if (!isOpen) return;
     }
-    this.stream.on('end', onEnd);
-    this.stream.on('data', onData);
+    this.stream.resume();
   }
 
   /** Goes on with what has come for as long as messages are wanted. */
@@ -267,6 +238,11 @@ export class Call extends Answering {
       this.stop(UNEXPECTED);
       return false;
     }
+  }
+
+  override closed(): void {
+    this.connection.ended(this);
+    super.closed();
   }
 
   protected letGo(): void {

@@ -1,18 +1,15 @@
-import {
-  constants,
-  type IncomingHttpHeaders,
-  performServerHandshake,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from 'node:http2';
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { Code } from '../../../errors.js';
+import { Http2Connection } from '../http2/connection.js';
+import { encodeBlock } from '../http2/hpack/encoder.js';
+import type { RequestHeaders } from '../http2/request-headers.js';
+import type { Http2Stream } from '../http2/stream.js';
 import { Call } from './call.js';
 import type { Deadlines } from './deadlines.js';
 import type { Guard, Method } from './method.js';
 import { type TransportSettings, timer } from './settings.js';
-import { respondWithStatus, type Status, WITHOUT_BODY } from './status.js';
+import { respondWithStatus, type Status } from './status.js';
 
 /** What the connections of a server share. */
 export interface ConnectionContext {
@@ -24,19 +21,10 @@ export interface ConnectionContext {
 }
 
 /** HTTP's own word for each. */
-const UNSUPPORTED_MEDIA_TYPE = { ':status': 415 } as const;
-const METHOD_NOT_ALLOWED = { ':status': 405, allow: 'POST' } as const;
-/** What a client may send ahead, in bytes, on a call and on all of a connection. With HTTP/2's 64 KiB a large request comes in many turns. */
-const STREAM_WINDOW = 512 * 1024;
-const CONNECTION_WINDOW = 1024 * 1024;
-/** The largest stream number: no call is refused yet. */
-const LAST_STREAM = 2 ** 31 - 1;
+const UNSUPPORTED_MEDIA_TYPE = encodeBlock({ ':status': 415 });
+const METHOD_NOT_ALLOWED = encodeBlock({ ':status': 405, allow: 'POST' });
 
 const STOPPING: Status = { code: Code.UNAVAILABLE, details: 'The server is shutting down' };
-
-function onStreamError(): void {
-  // The stream is closed too.
-}
 
 /** One client's connection. */
 export class Connection {
@@ -45,7 +33,7 @@ export class Connection {
   readonly deadlines: Deadlines;
   readonly #methods: ReadonlyMap<string, Method>;
   readonly #guard: Guard | null;
-  readonly #session: ServerHttp2Session;
+  readonly #http2: Http2Connection;
   /** Streams of answers to one message. */
   readonly #endless = new Set<Call>();
   #peer: string | null = null;
@@ -66,23 +54,14 @@ export class Connection {
     this.deadlines = deadlines;
     this.#methods = methods;
     this.#guard = guard;
-    const session = performServerHandshake(socket, {
-      maxSendHeaderBlockLength: Number.MAX_SAFE_INTEGER,
-      maxSessionMemory: settings.maxSessionMemory,
-      // Each open stream costs 8 kB, and without a limit one connection may open as many as it likes; clients queue above it.
-      settings: {
-        maxConcurrentStreams: settings.maxConcurrentStreams,
-        initialWindowSize: STREAM_WINDOW,
+    this.#http2 = new Http2Connection(socket, {
+      // Without a limit one connection may open as many as it likes; clients queue above it.
+      maxConcurrentStreams: settings.maxConcurrentStreams,
+      accept: (stream, headers) => this.#accept(stream, headers),
+      closed: () => {
+        for (const each of [this.#keepalive, this.#idle, this.#age]) if (each) clearTimeout(each);
+        ended(this);
       },
-    });
-    if (!session.destroyed) session.setLocalWindowSize(CONNECTION_WINDOW);
-    this.#session = session;
-    session.on('stream', (stream, headers) => this.#accept(stream, headers));
-    // What has broken it is the client's affair; Node closes it.
-    session.on('error', () => undefined);
-    session.on('close', () => {
-      for (const each of [this.#keepalive, this.#idle, this.#age]) if (each) clearTimeout(each);
-      ended(this);
     });
     if (Number.isFinite(settings.maxIdleMs)) this.#idleSince = performance.now();
     this.#watchIdle(settings.maxIdleMs);
@@ -109,14 +88,12 @@ export class Connection {
 
   /** Takes no more calls, tells the client so, and is closed when those under way have ended. */
   close(): void {
-    if (!this.#session.closed) this.#session.close();
+    this.#http2.close();
   }
 
   /** Cuts the connection off with the calls on it. */
   destroy(): void {
-    this.#session.destroy(undefined, constants.NGHTTP2_CANCEL);
-    // After a `close` Node waits for the client to close its side too.
-    setImmediate(() => this.socket.destroy());
+    this.#http2.destroy();
   }
 
   /** A call of this connection is no more. */
@@ -126,22 +103,19 @@ export class Connection {
     if (this.#calls === 0 && this.#idle !== null) this.#idleSince = performance.now();
   }
 
-  #accept(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+  #accept(stream: Http2Stream, headers: RequestHeaders): void {
     const type = headers['content-type'];
     if (type === undefined || !type.startsWith('application/grpc')) {
-      stream.on('error', onStreamError);
-      stream.respond(UNSUPPORTED_MEDIA_TYPE, WITHOUT_BODY);
+      stream.respondAlone(UNSUPPORTED_MEDIA_TYPE);
       return;
     }
     if (headers[':method'] !== 'POST') {
-      stream.on('error', onStreamError);
-      stream.respond(METHOD_NOT_ALLOWED, WITHOUT_BODY);
+      stream.respondAlone(METHOD_NOT_ALLOWED);
       return;
     }
     const path = headers[':path'] ?? '';
     const method = this.#methods.get(path);
     if (method === undefined) {
-      stream.on('error', onStreamError);
       respondWithStatus(stream, {
         code: Code.UNIMPLEMENTED,
         details: `The server does not implement the method ${path}`,
@@ -165,26 +139,16 @@ export class Connection {
 
   readonly #ping = (): void => {
     const { keepaliveTimeMs, keepaliveTimeoutMs } = this.settings;
-    if (this.#session.destroyed) return;
-    const cut = (): void => this.destroy();
-    this.#keepalive = timer(cut, keepaliveTimeoutMs);
-    const answered = (error: Error | null): void => {
+    this.#keepalive = timer(() => this.destroy(), keepaliveTimeoutMs);
+    this.#http2.ping(() => {
       if (this.#keepalive !== null) clearTimeout(this.#keepalive);
-      if (error !== null) cut();
-      else this.#keepalive = timer(this.#ping, keepaliveTimeMs);
-    };
-    try {
-      if (!this.#session.ping(answered)) cut();
-    } catch {
-      cut();
-    }
+      this.#keepalive = timer(this.#ping, keepaliveTimeMs);
+    });
   };
 
-  /** The client is told first, so that no call is lost which it sends meanwhile. */
   readonly #retire = (): void => {
-    if (this.#session.closed || this.#session.destroyed) return;
-    this.#session.goaway(constants.NGHTTP2_NO_ERROR, LAST_STREAM, Buffer.from('max_age'));
-    this.close();
+    if (this.#http2.isClosing) return;
+    this.#http2.close('max_age');
     this.#age = timer(() => this.destroy(), this.settings.maxAgeGraceMs);
   };
 }

@@ -1,7 +1,6 @@
 import { toServingError } from '../../../errors.js';
 import type { LargeBody } from '../../../native/large-body.js';
 import { headOfMessage } from './messages.js';
-import { SpentReads } from './spent-reads.js';
 import { CallError } from './status.js';
 
 /** Begins a message of this many bytes outside of JavaScript's memory. */
@@ -17,7 +16,6 @@ const LARGE_BYTES = 64 * 1024;
  */
 export class LargeMessage {
   readonly body: LargeBody;
-  readonly #spent = new SpentReads();
   #missing: number;
 
   private constructor(body: LargeBody, bytes: number) {
@@ -67,7 +65,6 @@ export class LargeMessage {
 
   #write(part: Buffer): void {
     inMemory(() => this.body.write(part));
-    this.#spent.add(part);
   }
 }
 

@@ -119,17 +119,7 @@ export class MessageReader {
   }
 }
 
-/** A message with its head, for one write. */
-export function framed(message: Buffer): Buffer {
-  const { length } = message;
-  const bytes = Buffer.allocUnsafe(HEAD_BYTES + length);
-  bytes[0] = 0;
-  bytes.writeUInt32BE(length, 1);
-  bytes.set(message, HEAD_BYTES);
-  return bytes;
-}
-
-/** The head of a message alone. */
+/** The head of a message. */
 export function headOf(message: Buffer): Buffer {
   const bytes = Buffer.allocUnsafe(HEAD_BYTES);
   bytes[0] = 0;

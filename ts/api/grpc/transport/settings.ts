@@ -16,8 +16,6 @@ export interface TransportSettings {
   readonly maxAgeMs: number;
   /** They get so long for that. */
   readonly maxAgeGraceMs: number;
-  /** Memory of one HTTP/2 session, in MB. */
-  readonly maxSessionMemory: number;
 }
 
 const MAX_UINT32 = 2 ** 32 - 1;
@@ -39,15 +37,12 @@ export const DEFAULTS: TransportSettings = {
   maxReceiveBytes: 4 * 1024 * 1024,
   maxSendBytes: Number.POSITIVE_INFINITY,
   maxConcurrentStreams: MAX_UINT32,
-  // Node stops to read after a connection error of HTTP/2 and never closes the socket; a ping without an answer does. It also finds
-  // clients whose machine is gone.
+  // Finds clients whose machine is gone.
   keepaliveTimeMs: 20_000,
   keepaliveTimeoutMs: 10_000,
   maxIdleMs: Number.POSITIVE_INFINITY,
   maxAgeMs: Number.POSITIVE_INFINITY,
   maxAgeGraceMs: Number.POSITIVE_INFINITY,
-  // The calls and the sizes of their messages have limits of their own. At this one Node closes streams that are in order.
-  maxSessionMemory: Number.MAX_SAFE_INTEGER,
 };
 
 /**

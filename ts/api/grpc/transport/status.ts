@@ -1,5 +1,6 @@
-import type { ServerHttp2Stream } from 'node:http2';
 import { Code } from '../../../errors.js';
+import { encodeBlock } from '../http2/hpack/encoder.js';
+import type { Http2Stream } from '../http2/stream.js';
 
 /** How a call ends. */
 export interface Status {
@@ -29,31 +30,34 @@ export const ACCEPTED_ENCODINGS = 'identity,deflate,gzip';
 
 const CONTENT = { ':status': 200, 'content-type': 'application/grpc+proto' } as const;
 
-/** The headers of every answer with a message. */
-export const ANSWER = { ...CONTENT, 'grpc-accept-encoding': ACCEPTED_ENCODINGS } as const;
-
 // No `date`: gRPC has no use for it, and TensorFlow Serving sends none.
-export const WITH_TRAILERS = { waitForTrailers: true, sendDate: false } as const;
-export const WITHOUT_BODY = { endStream: true, sendDate: false } as const;
+const ANSWER = { ...CONTENT, 'grpc-accept-encoding': ACCEPTED_ENCODINGS } as const;
+const PLAIN_ANSWER = encodeBlock(ANSWER);
 
-/** The trailers of what went well; a status of 0 has no text. */
-export const OK_TRAILERS = { 'grpc-status': '0' } as const;
+/** The trailers of what went well, as a header block; a status of 0 has no text. */
+export const OK_TRAILERS = encodeBlock({ 'grpc-status': 0 });
 
-/** A header block. */
-export type Block = Readonly<Record<string, string | number>>;
+/** The headers of an answer with messages, as a header block. */
+export function answerBlock(metadata: Readonly<Record<string, string>> | null): Buffer {
+  return metadata === null ? PLAIN_ANSWER : encodeBlock({ ...ANSWER, ...metadata });
+}
 
-/** The trailers of a status. */
-export function trailersOf({ code, details, metadata }: Status): Block {
+/** The trailers of a status, as a header block. */
+export function trailersOf(status: Status): Buffer {
+  return encodeBlock(fieldsOf(status));
+}
+
+/** Answers with a status in place of a message: headers that are trailers too. */
+export function respondWithStatus(stream: Http2Stream, status: Status): void {
+  stream.respondAlone(encodeBlock({ ...CONTENT, ...fieldsOf(status) }));
+}
+
+function fieldsOf({ code, details, metadata }: Status): Record<string, string | number> {
   return {
     'grpc-status': code,
     ...(details === '' ? {} : { 'grpc-message': percentEncoded(details) }),
     ...metadata,
   };
-}
-
-/** Answers with a status in place of a message: headers that are trailers too. */
-export function respondWithStatus(stream: ServerHttp2Stream, status: Status): void {
-  stream.respond({ ...CONTENT, ...trailersOf(status) }, WITHOUT_BODY);
 }
 
 const PLAIN = /^[!-$&-~](?:[ -$&-~]*[!-$&-~])?$/;
