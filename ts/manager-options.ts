@@ -34,6 +34,7 @@ export function managerOptions(
     endedVersionTtlSeconds: options.endedVersionTtlSeconds,
     savedModelTags,
     configProto,
+    graphRemapping: options.graphRemapping,
     inputShapeCheck: options.inputShapeCheck,
     checkOps: options.checkOps,
     allowedOps: options.allowedOps,

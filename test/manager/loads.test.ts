@@ -1,6 +1,10 @@
 import { expect, test } from 'vitest';
 import { ServingError } from '../../ts/errors.js';
 import { failedForGood, loadError } from '../../ts/manager/load-summary.js';
+import { managerOptions } from '../../ts/manager-options.js';
+import { NO_BATCHING } from '../../ts/options/batching-config.js';
+import { resolveOptions } from '../../ts/options/options.js';
+import { sessionSettings } from '../../ts/options/session-config.js';
 import { Bench, quiet } from './support.js';
 
 test('a version that fails to load leaves the old one serving', async () => {
@@ -14,6 +18,22 @@ test('a version that fails to load leaves the old one serving', async () => {
   await bench.settle();
   expect(bench.catalog.status('m')).toBe('2:END(11 Read less bytes than requested) 1:AVAILABLE');
   expect(bench.catalog.versions('m')).toEqual([1n]);
+});
+
+test('the flag of the remapper reaches the load, and is auto without one', async () => {
+  for (const [args, expected] of [
+    [{}, 'auto'],
+    [{ graphRemapping: 'always' }, 'always'],
+  ] as const) {
+    const { options } = resolveOptions(args);
+    const session = await sessionSettings(options);
+    const bench = new Bench({
+      graphRemapping: managerOptions(options, session, NO_BATCHING).graphRemapping,
+    });
+    bench.folder.add('m', 1);
+    await bench.start(bench.config('m'));
+    expect(bench.loader.last?.graphRemapping).toBe(expected);
+  }
 });
 
 test('models fail alone, and the summary has the text of TensorFlow Serving', async () => {

@@ -10,7 +10,7 @@ import type { ModelConfig } from '../../ts/manager/model-config.js';
 import type { CatalogWriter, LoadModel, WarmUp } from '../../ts/manager/model-deps.js';
 import { defaultManagerOptions, type ManagerOptions } from '../../ts/manager/options.js';
 import type { SourceStatus, VersionStatus } from '../../ts/native/catalog.js';
-import type { LoadedModel, ModelInfo } from '../../ts/native/model.js';
+import type { LoadedModel, LoadOptions, ModelInfo } from '../../ts/native/model.js';
 
 /** Time that moves only when told to. */
 export class FakeClock implements Clock {
@@ -160,14 +160,18 @@ export class FakeCatalog implements CatalogWriter {
 export class FakeLoader {
   /** Directories in the order they were asked for. */
   readonly calls: string[] = [];
+  /** What the last load was asked for. */
+  last: LoadOptions | null = null;
   readonly models: FakeModel[] = [];
   running = 0;
   mostRunning = 0;
   /** Answers a load: throw to fail it, wait to delay it. */
   behaviour: (exportDir: string) => Promise<void> | void = () => undefined;
 
-  readonly load: LoadModel = async ({ exportDir }) => {
+  readonly load: LoadModel = async (options) => {
+    const { exportDir } = options;
     this.calls.push(exportDir);
+    this.last = options;
     this.running += 1;
     this.mostRunning = Math.max(this.mostRunning, this.running);
     try {

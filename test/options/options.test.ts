@@ -109,6 +109,7 @@ describe('options', () => {
       restApiTimeoutInMs: 30_000,
       maxBodyBytes: 256 * 1024 * 1024,
       grpcMaxMessageBytes: 256 * 1024 * 1024,
+      graphRemapping: 'auto',
       inputShapeCheck: 'auto',
       savedModelTags: ['serve'],
       maxNumLoadRetries: 5,

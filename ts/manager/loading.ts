@@ -44,6 +44,7 @@ export async function openModel(
       exportDir: path,
       tags: tags ?? options.savedModelTags,
       configProto: options.configProto,
+      graphRemapping: options.graphRemapping,
       inputShapeCheck: options.inputShapeCheck,
       allowedOps: remote || options.checkOps === 'all' ? options.allowedOps : null,
       batching,

@@ -40,6 +40,8 @@ export interface ManagerOptions {
   readonly savedModelTags: readonly string[];
   /** Serialized `tensorflow.ConfigProto` of every session, or `null`. */
   readonly configProto: Uint8Array | null;
+  /** Whether TensorFlow's remapper is left off for small dense models. */
+  readonly graphRemapping: 'auto' | 'always';
   readonly inputShapeCheck: LoadOptions['inputShapeCheck'];
   /** Which models are looked through for ops that reach beyond them. */
   readonly checkOps: 'remote' | 'all';
@@ -82,6 +84,7 @@ export const defaultManagerOptions: ManagerOptions = {
   endedVersionTtlSeconds: 600,
   savedModelTags: ['serve'],
   configProto: null,
+  graphRemapping: 'auto',
   inputShapeCheck: 'auto',
   checkOps: 'remote',
   allowedOps: [],

@@ -419,6 +419,8 @@ export interface ModelDescription {
   tensorflowVersion: string
   /** The devices of its session. */
   devices: Array<string>
+  /** Whether TensorFlow's remapper is left off. */
+  isUnfused: boolean
   /** Bytes of its files. */
   bytes: number
   /** Sorted by name. */
@@ -504,6 +506,8 @@ export interface NativeLoadOptions {
   tags: Array<string>
   /** A serialized `ConfigProto`. */
   configProto: Uint8Array | null
+  /** Leaves TensorFlow's remapper on where it only costs time. */
+  alwaysRemap: boolean
   /** `auto`, `strict` or `off`. */
   inputShapeCheck: string
   /** Ops that are allowed although they reach beyond the model; `null` does not look. */

@@ -13,6 +13,8 @@ export interface LoadOptions {
   tags: readonly string[];
   /** A serialized `tensorflow.ConfigProto`, or `null` for TensorFlow's defaults. */
   configProto: Uint8Array | null;
+  /** `always` leaves TensorFlow's remapper on for small dense models as well; left out it is `auto`. */
+  graphRemapping?: 'auto' | 'always';
   /** `auto` refuses only shapes that could abort the process, `strict` all that contradict the signature, `off` none. */
   inputShapeCheck: 'auto' | 'strict' | 'off';
   /** Ops that are allowed although they reach beyond the model, `*` for all; the graph is only looked through where this is given. */
@@ -82,6 +84,7 @@ export async function loadModel(options: LoadOptions): Promise<LoadedModel> {
       exportDir: options.exportDir,
       tags: [...options.tags],
       configProto: options.configProto,
+      alwaysRemap: options.graphRemapping === 'always',
       inputShapeCheck: options.inputShapeCheck,
       allowedOps: options.allowedOps == null ? null : [...options.allowedOps],
       batching: options.batching ? nativeParameters(options.batching) : null,

@@ -255,6 +255,12 @@ export const OPTIONS = {
     ['', 'bfloat16'],
     'bfloat16 lets oneDNN compute in bfloat16 where it can',
   ),
+  graph_remapping: choice(
+    'TensorFlow',
+    'auto',
+    ['auto', 'always'],
+    "when TensorFlow's remapper may fuse ops: auto leaves small dense models, which it slows down, as they are; same results",
+  ),
   inference_threads: int(
     'TensorFlow',
     0,

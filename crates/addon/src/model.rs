@@ -32,6 +32,8 @@ pub struct NativeLoadOptions {
     pub tags: Vec<String>,
     /// A serialized `ConfigProto`.
     pub config_proto: Option<Uint8Array>,
+    /// Leaves TensorFlow's remapper on where it only costs time.
+    pub always_remap: bool,
     /// `auto`, `strict` or `off`.
     pub input_shape_check: String,
     /// Ops that are allowed although they reach beyond the model; `null` does not look.
@@ -51,6 +53,8 @@ pub struct ModelDescription {
     pub tensorflow_version: String,
     /// The devices of its session.
     pub devices: Vec<String>,
+    /// Whether TensorFlow's remapper is left off.
+    pub is_unfused: bool,
     /// Bytes of its files.
     pub bytes: f64,
     /// Sorted by name.
@@ -119,6 +123,7 @@ impl NativeLoadOptions {
         LoadOptions {
             tags: self.tags.clone(),
             config: self.config_proto.as_ref().map(|bytes| bytes.to_vec()),
+            always_remap: self.always_remap,
         }
     }
 }
@@ -221,6 +226,7 @@ impl NativeModel {
             tags: meta.tags.clone(),
             tensorflow_version: meta.tensorflow_version.clone(),
             devices: devices.into_iter().map(|device| device.name).collect(),
+            is_unfused: model.is_unfused(),
             bytes: meta.bytes as f64,
             signatures: servable
                 .signatures()

@@ -23,6 +23,7 @@ opaque!(
     TfGraph,
     TfLibrary,
     TfOperation,
+    TfOperationDescription,
     TfSession,
     TfSessionOptions,
     TfStatus,
@@ -123,6 +124,10 @@ function_table! {
         new_graph = "TF_NewGraph": fn() -> *mut TfGraph;
         delete_graph = "TF_DeleteGraph": fn(*mut TfGraph);
         graph_operation_by_name = "TF_GraphOperationByName": fn(*mut TfGraph, *const c_char) -> *mut TfOperation;
+        new_operation = "TF_NewOperation": fn(*mut TfGraph, *const c_char, *const c_char) -> *mut TfOperationDescription;
+        add_input = "TF_AddInput": fn(*mut TfOperationDescription, TfOutput);
+        set_attr_type = "TF_SetAttrType": fn(*mut TfOperationDescription, *const c_char, c_int);
+        finish_operation = "TF_FinishOperation": fn(*mut TfOperationDescription, *mut TfStatus) -> *mut TfOperation;
         operation_num_outputs = "TF_OperationNumOutputs": fn(*mut TfOperation) -> c_int;
         operation_output_type = "TF_OperationOutputType": fn(TfOutput) -> c_int;
 
@@ -139,6 +144,7 @@ function_table! {
             *mut TfBuffer,
             *mut TfStatus,
         ) -> *mut TfSession;
+        new_session = "TF_NewSession": fn(*mut TfGraph, *const TfSessionOptions, *mut TfStatus) -> *mut TfSession;
         close_session = "TF_CloseSession": fn(*mut TfSession, *mut TfStatus);
         delete_session = "TF_DeleteSession": fn(*mut TfSession, *mut TfStatus);
         session_run = "TF_SessionRun": fn(

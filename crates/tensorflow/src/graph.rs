@@ -26,6 +26,10 @@ impl Graph {
         }
     }
 
+    pub(crate) fn library(&self) -> &'static Library {
+        self.library
+    }
+
     pub(crate) fn raw(&self) -> *mut TfGraph {
         self.raw.as_ptr()
     }
@@ -61,9 +65,14 @@ impl Graph {
     }
 }
 
+// SAFETY: TF_Graph locks inside; any thread may use and delete it.
+unsafe impl Send for Graph {}
+// SAFETY: as above.
+unsafe impl Sync for Graph {}
+
 impl Drop for Graph {
     fn drop(&mut self) {
-        // SAFETY: owned, and freed once, after the session that uses it.
+        // SAFETY: owned, and freed once, after the sessions that use it.
         unsafe { (self.library.api().delete_graph)(self.raw()) };
     }
 }

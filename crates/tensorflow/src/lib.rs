@@ -7,6 +7,7 @@
 //! session, and memory lent to TensorFlow is owned by what it frees it with.
 
 mod c_api;
+mod dense;
 mod devices;
 mod error;
 mod file_ops;
@@ -15,9 +16,12 @@ mod graph_facts;
 mod handles;
 mod last_words;
 mod library;
+mod load_options;
 mod mapped;
 mod meta_graph;
+mod nodes;
 mod nvml;
+mod onednn;
 mod ops;
 mod plan;
 mod resident;
@@ -30,6 +34,7 @@ mod status;
 mod strings;
 mod tensor;
 mod trim;
+mod twin;
 mod version;
 mod wire;
 
@@ -39,11 +44,12 @@ pub use file_ops::{FILE_OPS, check_ops};
 pub use graph_facts::GraphFacts;
 pub use last_words::on_end;
 pub use library::{LIBRARY_NAMES, Library, OpenOptions, Warning, base_dtype};
+pub use load_options::LoadOptions;
 pub use meta_graph::ModelMeta;
 pub use nvml::{Gpu, LIBRARY_NAME as NVML_LIBRARY, Nvml};
 pub use plan::Plan;
 pub use run_options::RunOptions;
-pub use saved_model::{LoadOptions, SERVE_TAG, SavedModel};
+pub use saved_model::{SERVE_TAG, SavedModel};
 pub use signature::{Endpoint, Signature};
 pub use strings::StringsView;
 pub use tensor::{DT_STRING, Tensor, copies};

@@ -5,21 +5,25 @@ use std::ffi::{CString, c_int};
 use std::fs;
 use std::path::Path;
 use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::dense::{self, Variable};
 use crate::devices::Device;
 use crate::error::{Error, code};
 use crate::graph::Graph;
 use crate::graph_facts::{GraphFacts, GraphIndex};
 use crate::handles::{Buffer, SessionOptions};
 use crate::library::{Library, c_string};
+use crate::load_options::LoadOptions;
 use crate::meta_graph::{MetaGraph, ModelMeta};
+use crate::onednn;
 use crate::plan::{Names, Plan};
 use crate::run_options::RunOptions;
 use crate::session::Session;
 use crate::signature::Signature;
 use crate::status;
 use crate::tensor::Tensor;
-use crate::wire::{Fields, Value};
+use crate::twin::Twin;
 
 /// The tag of graphs made for serving.
 pub const SERVE_TAG: &str = "serve";
@@ -27,50 +31,20 @@ pub const SERVE_TAG: &str = "serve";
 /// Any of these makes a folder a SavedModel: binary, text, or binary in parts.
 const MODEL_FILES: &[&str] = &["saved_model.pb", "saved_model.pbtxt", "saved_model.cpb"];
 
-/// Fields of `ConfigProto`.
-const USE_PER_SESSION_THREADS: u32 = 9;
-const SESSION_INTER_OP_THREAD_POOL: u32 = 12;
-
 /// Folders deeper than this are not counted, nor links that lead round in a circle.
 const MAX_FOLDER_DEPTH: usize = 32;
 
-/// How to load a SavedModel.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LoadOptions {
-    /// The tags of the graph to load, all of them. `["serve"]` by default.
-    pub tags: Vec<String>,
-    /// A serialized `tensorflow.ConfigProto`: threads, devices, memory. `None` takes TensorFlow's
-    /// defaults.
-    pub config: Option<Vec<u8>>,
-}
+/// Whether no session has found another device yet.
+static ONLY_CPUS: AtomicBool = AtomicBool::new(true);
 
-impl LoadOptions {
-    /// Whether the session starts threads of its own, which inherit the priority of the thread that loads; `ConfigProto`'s
-    /// `use_per_session_threads` and `session_inter_op_thread_pool`.
-    pub fn has_own_threads(&self) -> bool {
-        let config = self.config.as_deref().unwrap_or_default();
-        Fields::new(config).any(|field| {
-            matches!(
-                field,
-                Ok((USE_PER_SESSION_THREADS, Value::Varint(1..)))
-                    | Ok((SESSION_INTER_OP_THREAD_POOL, Value::Bytes(_)))
-            )
-        })
-    }
-}
-
-impl Default for LoadOptions {
-    fn default() -> Self {
-        Self {
-            tags: vec![SERVE_TAG.to_owned()],
-            config: None,
-        }
-    }
-}
+/// Larger models are left as TensorFlow has them: in their runs the arithmetic counts.
+const MAX_DENSE_BYTES: u64 = 8 << 20;
 
 /// A loaded SavedModel. Closes its session when dropped; tensors that came out of it live on.
 pub struct SavedModel {
     session: Session,
+    /// Where the session does without TensorFlow's remapper: one with it.
+    twin: Option<Twin>,
     signatures: BTreeMap<String, Signature>,
     signature_defs: Vec<u8>,
     meta: ModelMeta,
@@ -90,47 +64,26 @@ impl SavedModel {
         options: &LoadOptions,
     ) -> Result<Self, Error> {
         require_model_file(dir)?;
-        let path = c_string(dir)?;
-        let tags: Vec<CString> = options
-            .tags
-            .iter()
-            .map(|tag| CString::new(tag.as_str()))
-            .collect::<Result<_, _>>()
-            .map_err(|_| Error::invalid_argument("a tag cannot hold a NUL byte"))?;
-        let tag_pointers: Vec<_> = tags.iter().map(|tag| tag.as_ptr()).collect();
-        let tag_count =
-            c_int::try_from(tags.len()).map_err(|_| Error::invalid_argument("too many tags"))?;
-        let session_options = SessionOptions::new(library, options.config.as_deref())?;
-        let graph = Graph::new(library);
-        let buffer = Buffer::new(library);
-        // The restore runs on this thread, with this thread's priority, and not on the threads that
-        // answer requests.
-        let run_options = RunOptions::inline();
-        let lent = run_options.lend();
-        let run_options = lent.as_ref().map_or(ptr::null(), ptr::from_ref);
-        let raw = status::check(library, |status| {
-            // SAFETY: every pointer is alive until the call returns; the graph is empty, the tag
-            // array has `tag_count` strings.
-            unsafe {
-                (library.api().load_session_from_saved_model)(
-                    session_options.raw.as_ptr(),
-                    run_options,
-                    path.as_ptr(),
-                    tag_pointers.as_ptr(),
-                    tag_count,
-                    graph.raw(),
-                    buffer.raw.as_ptr(),
-                    status,
-                )
-            }
-        })?;
-        let raw =
-            NonNull::new(raw).ok_or_else(|| Error::internal("TensorFlow loaded no session"))?;
-        // SAFETY: an open session over `graph`, ours from here on.
-        let session = unsafe { Session::from_raw(library, raw, graph) };
+        let bytes = folder_bytes(dir, 0);
+        let variables = unfused_variables(dir, bytes, options);
+        let config = variables.is_some().then(|| options.unfused_config());
+        let (mut session, mut buffer) = open(
+            library,
+            dir,
+            options,
+            config.as_deref().or(options.config.as_deref()),
+        )?;
+        let mut twin = variables.map(|variables| Twin::new(options.config.clone(), variables));
+        if twin.is_some() && !session.devices()?.iter().all(|device| device.kind == "CPU") {
+            // Elsewhere the remapper is worth its time, and nobody has compared the bits.
+            ONLY_CPUS.store(false, Ordering::Relaxed);
+            twin = None;
+            drop((session, buffer));
+            (session, buffer) = open(library, dir, options, options.config.as_deref())?;
+        }
         let parsed = MetaGraph::parse(library, buffer.bytes())?;
         let meta = ModelMeta {
-            bytes: folder_bytes(dir, 0),
+            bytes,
             ..parsed.meta
         };
         let MetaGraph {
@@ -141,6 +94,7 @@ impl SavedModel {
         } = parsed;
         Ok(Self {
             session,
+            twin,
             signatures,
             signature_defs,
             meta,
@@ -169,6 +123,11 @@ impl SavedModel {
     pub fn facts(&self, feeds: &[&str], fetches: &[&str]) -> GraphFacts {
         self.graph
             .reached(feeds.iter().copied(), fetches.iter().copied())
+    }
+
+    /// Whether TensorFlow's remapper is left off, see [`LoadOptions::always_remap`].
+    pub fn is_unfused(&self) -> bool {
+        self.twin.is_some()
     }
 
     /// The devices that the session knows.
@@ -227,7 +186,11 @@ impl SavedModel {
         inputs: &[&Tensor],
         options: &RunOptions,
     ) -> Result<Vec<Tensor>, Error> {
-        self.session.run(plan, inputs, options)
+        let outcome = self.session.run(plan, inputs, options);
+        match &self.twin {
+            Some(twin) => twin.settle(&self.session, plan, (inputs, options), outcome),
+            None => outcome,
+        }
     }
 }
 
@@ -238,6 +201,64 @@ impl std::fmt::Debug for SavedModel {
             .field("meta", &self.meta)
             .finish_non_exhaustive()
     }
+}
+
+/// Opens a session over the SavedModel in `dir`, and its `MetaGraphDef`.
+fn open(
+    library: &'static Library,
+    dir: &Path,
+    options: &LoadOptions,
+    config: Option<&[u8]>,
+) -> Result<(Session, Buffer), Error> {
+    let path = c_string(dir)?;
+    let tags: Vec<CString> = options
+        .tags
+        .iter()
+        .map(|tag| CString::new(tag.as_str()))
+        .collect::<Result<_, _>>()
+        .map_err(|_| Error::invalid_argument("a tag cannot hold a NUL byte"))?;
+    let tag_pointers: Vec<_> = tags.iter().map(|tag| tag.as_ptr()).collect();
+    let tag_count =
+        c_int::try_from(tags.len()).map_err(|_| Error::invalid_argument("too many tags"))?;
+    let session_options = SessionOptions::new(library, config)?;
+    let graph = Graph::new(library);
+    let buffer = Buffer::new(library);
+    // The restore runs on this thread, with this thread's priority, and not on the threads that
+    // answer requests.
+    let run_options = RunOptions::inline();
+    let lent = run_options.lend();
+    let run_options = lent.as_ref().map_or(ptr::null(), ptr::from_ref);
+    let raw = status::check(library, |status| {
+        // SAFETY: every pointer is alive until the call returns; the graph is empty, the tag
+        // array has `tag_count` strings.
+        unsafe {
+            (library.api().load_session_from_saved_model)(
+                session_options.raw.as_ptr(),
+                run_options,
+                path.as_ptr(),
+                tag_pointers.as_ptr(),
+                tag_count,
+                graph.raw(),
+                buffer.raw.as_ptr(),
+                status,
+            )
+        }
+    })?;
+    let raw = NonNull::new(raw).ok_or_else(|| Error::internal("TensorFlow loaded no session"))?;
+    // SAFETY: an open session over `graph`, ours from here on.
+    let session = unsafe { Session::from_raw(library, raw, graph) };
+    Ok((session, buffer))
+}
+
+/// The variables of a model that is better off without TensorFlow's remapper; `None` for one that is not, or may not be.
+fn unfused_variables(dir: &Path, bytes: u64, options: &LoadOptions) -> Option<Vec<Variable>> {
+    let worth_a_look = (1..=MAX_DENSE_BYTES).contains(&bytes) && ONLY_CPUS.load(Ordering::Relaxed);
+    if !(worth_a_look && options.may_choose() && onednn::fuses_with_onednn()) {
+        return None;
+    }
+    // TensorFlow reads it anew; what is wrong with it is TensorFlow's to say.
+    let saved_model = fs::read(dir.join("saved_model.pb")).ok()?;
+    dense::dense_variables(&saved_model, &options.tags)
 }
 
 fn require_model_file(dir: &Path) -> Result<(), Error> {

@@ -2,14 +2,16 @@
 
 use std::ffi::c_int;
 use std::ptr::{self, NonNull};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use smallvec::{SmallVec, smallvec};
 
-use crate::c_api::{TfSession, TfTensor};
+use crate::c_api::{TfOperation, TfOutput, TfSession, TfTensor};
 use crate::devices::{self, Device};
 use crate::error::Error;
 use crate::graph::Graph;
+use crate::handles::SessionOptions;
 use crate::library::Library;
 use crate::plan::{Names, Plan};
 use crate::run_options::RunOptions;
@@ -25,8 +27,8 @@ static SESSIONS: AtomicU64 = AtomicU64::new(0);
 pub(crate) struct Session {
     library: &'static Library,
     raw: NonNull<TfSession>,
-    graph: Graph,
-    /// Never given twice, unlike an address.
+    graph: Arc<Graph>,
+    /// Never given twice, unlike an address; sessions over one graph share theirs.
     number: u64,
 }
 
@@ -47,8 +49,46 @@ impl Session {
         Self {
             library,
             raw,
-            graph,
+            graph: Arc::new(graph),
             number,
+        }
+    }
+
+    /// Another session over the same graph, which takes the same plans. Its variables are not initialised.
+    pub(crate) fn beside(&self, config: Option<&[u8]>) -> Result<Self, Error> {
+        let options = SessionOptions::new(self.library, config)?;
+        // SAFETY: a live graph and options that are only read.
+        let raw = status::check(self.library, |status| unsafe {
+            (self.library.api().new_session)(self.graph.raw(), options.raw.as_ptr(), status)
+        })?;
+        let raw =
+            NonNull::new(raw).ok_or_else(|| Error::internal("TensorFlow opened no session"))?;
+        Ok(Self {
+            library: self.library,
+            raw,
+            graph: Arc::clone(&self.graph),
+            number: self.number,
+        })
+    }
+
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// A plan over operations of this session's graph.
+    pub(crate) fn own_plan(
+        &self,
+        feeds: &[TfOutput],
+        fetches: impl IntoIterator<Item = TfOutput>,
+        targets: &[*const TfOperation],
+    ) -> Plan {
+        Plan {
+            session: self.number,
+            feeds: feeds.to_vec(),
+            fetches: fetches.into_iter().collect(),
+            targets: targets.to_vec(),
+            ref_fetches: Vec::new(),
+            keeps_feeds: true,
         }
     }
 
@@ -144,7 +184,7 @@ impl Drop for Session {
         let _ = status::check(self.library, |status| unsafe {
             (api.close_session)(self.raw.as_ptr(), status)
         });
-        // SAFETY: owned, and deleted once; the graph field is dropped after this.
+        // SAFETY: owned, and deleted once; the graph is dropped after the last of its sessions.
         let _ = status::check(self.library, |status| unsafe {
             (api.delete_session)(self.raw.as_ptr(), status)
         });

@@ -177,6 +177,7 @@ fn wrong_tags_have_tensorflows_text() {
     let options = LoadOptions {
         tags: vec!["gpu".into()],
         config: None,
+        ..LoadOptions::default()
     };
     let dir = support::model_dir("half_plus_two/1");
     let error = SavedModel::load(support::library(), &dir, &options).unwrap_err();
@@ -187,6 +188,7 @@ fn wrong_tags_have_tensorflows_text() {
     let options = LoadOptions {
         tags: vec!["a\0b".into()],
         config: None,
+        ..LoadOptions::default()
     };
     assert_eq!(
         SavedModel::load(support::library(), &dir, &options)
