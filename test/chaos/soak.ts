@@ -29,8 +29,8 @@ const { values } = parseArgs({
 const minutes = Number(values.minutes);
 if (!(minutes > 0)) throw new Error('--minutes: wanted a number above 0');
 const totalMs = minutes * 60_000;
-// The pools of TensorFlow, V8 and the allocator fill in this time.
-const warmUpMs = Math.min(totalMs / 2, 300_000);
+// The pools of TensorFlow, V8 and the allocator fill in this time, and the history of versions: an ended one is kept for ten minutes.
+const warmUpMs = Math.min(totalMs / 2, 660_000);
 
 const models = new Models();
 models.add('arrives', 1, PLUS_TWO);
