@@ -3,10 +3,9 @@ import { Duplex } from 'node:stream';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Http2Connection } from '../../ts/api/grpc/http2/connection.js';
 import type { StreamHandler } from '../../ts/api/grpc/http2/stream.js';
-import { END_HEADERS, FRAME, frameOf, REQUEST } from '../chaos/support/frames.js';
+import { END_HEADERS, FRAME, frameOf, PREFACE, REQUEST } from '../chaos/support/frames.js';
 
 const READ = 64 * 1024;
-const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 
 /** A socket whose reads are made by the test. */
 class FakeSocket extends Duplex {

@@ -7,8 +7,8 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::error::Error;
-use crate::nodes::{Body, Node, all, first};
-use crate::wire;
+use crate::nodes::{Body, Node};
+use crate::wire::{self, all, first};
 
 // Field numbers of SavedModel, MetaGraphDef, MetaInfoDef, SignatureDef, TensorInfo, GraphDef, FunctionDefLibrary, FunctionDef, OpDef
 // and AttrValue.

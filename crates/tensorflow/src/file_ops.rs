@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::error::{Error, code};
-use crate::wire::{self, Fields, Value};
+use crate::wire::{self, Fields, Value, all, first};
 
 // Field numbers of SavedModel, MetaGraphDef, GraphDef, FunctionDefLibrary, FunctionDef, OpDef, NodeDef and AttrValue.
 const META_GRAPH: u32 = 2;
@@ -119,17 +119,17 @@ struct Refused {
 }
 
 fn refused_op(saved_model: &[u8], allowed: &[String]) -> Result<Option<Refused>, Error> {
-    for graph in nested(saved_model, META_GRAPH)? {
-        for graph in nested(graph, GRAPH)? {
-            for node in nested(graph, GRAPH_NODE)? {
+    for graph in all(saved_model, META_GRAPH)? {
+        for graph in all(graph, GRAPH)? {
+            for node in all(graph, GRAPH_NODE)? {
                 if let Some((op, name)) = refused_node(node, allowed)? {
                     let place = format!("node \"{name}\"");
                     return Ok(Some(Refused { op, place }));
                 }
             }
-            for library in nested(graph, GRAPH_LIBRARY)? {
-                for function in nested(library, FUNCTION)? {
-                    for node in nested(function, FUNCTION_NODE)? {
+            for library in all(graph, GRAPH_LIBRARY)? {
+                for function in all(library, FUNCTION)? {
+                    for node in all(function, FUNCTION_NODE)? {
                         if let Some((op, name)) = refused_node(node, allowed)? {
                             let function = function_name(function)?;
                             let place = format!("node \"{name}\" of function \"{function}\"");
@@ -143,23 +143,9 @@ fn refused_op(saved_model: &[u8], allowed: &[String]) -> Result<Option<Refused>,
     Ok(None)
 }
 
-fn nested(message: &[u8], number: u32) -> Result<Vec<&[u8]>, Error> {
-    let mut found = Vec::new();
-    for field in Fields::new(message) {
-        if let (at, Value::Bytes(bytes)) = field?
-            && at == number
-        {
-            found.push(bytes);
-        }
-    }
-    Ok(found)
-}
-
 fn function_name(function: &[u8]) -> Result<String, Error> {
-    let signatures = nested(function, FUNCTION_SIGNATURE)?;
-    let signature = signatures.first().copied().unwrap_or_default();
-    let names = nested(signature, NAME)?;
-    Ok(wire::text(names.first().copied().unwrap_or_default()))
+    let signature = first(function, FUNCTION_SIGNATURE)?;
+    Ok(wire::text(first(signature, NAME)?))
 }
 
 /// Op and name of a node that is refused.
@@ -173,7 +159,7 @@ fn refused_node(node: &[u8], allowed: &[String]) -> Result<Option<(String, Strin
             (NODE_ATTR, Value::Bytes(entry)) => {
                 let (key, value) = wire::map_entry(entry)?;
                 if key == b"output_stream" {
-                    let texts = nested(value, ATTR_STRING)?;
+                    let texts = all(value, ATTR_STRING)?;
                     prints_to_file |= texts.iter().any(|text| text.starts_with(b"file://"));
                 }
             }

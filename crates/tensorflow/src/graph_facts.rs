@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::error::Error;
 use crate::graph::split_tensor_name;
 use crate::ops;
-use crate::wire::{self, Fields, Value};
+use crate::wire::{self, Fields, Value, first};
 
 // Field numbers of GraphDef, FunctionDefLibrary, FunctionDef, OpDef, NodeDef, AttrValue and
 // NameAttrList.
@@ -318,23 +318,12 @@ fn spread(functions: &mut HashMap<&[u8], Function<'_>>) {
 }
 
 fn function_name(function: &[u8]) -> Result<&[u8], Error> {
-    let signature = first_bytes(function, FUNCTION_SIGNATURE)?;
-    first_bytes(signature, OP_NAME)
+    let signature = first(function, FUNCTION_SIGNATURE)?;
+    first(signature, OP_NAME)
 }
 
 fn called(name_attr_list: &[u8]) -> Result<&[u8], Error> {
-    first_bytes(name_attr_list, FUNC_NAME)
-}
-
-fn first_bytes(message: &[u8], number: u32) -> Result<&[u8], Error> {
-    for field in Fields::new(message) {
-        if let (found, Value::Bytes(bytes)) = field?
-            && found == number
-        {
-            return Ok(bytes);
-        }
-    }
-    Ok(&[])
+    first(name_attr_list, FUNC_NAME)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::error::Error;
-use crate::wire::{self, Fields, Value};
+use crate::wire::{self, Fields, Value, all, first};
 
 // Field numbers of NodeDef, AttrValue and NameAttrList.
 const NAME: u32 = 1;
@@ -115,20 +115,4 @@ impl<'a> Node<'a> {
         let function = self.attribute(b"f").filter(|_| calls)?;
         first(first(function, ATTR_FUNC).ok()?, NAME).ok()
     }
-}
-
-pub(crate) fn all(message: &[u8], number: u32) -> Result<Vec<&[u8]>, Error> {
-    let mut found = Vec::new();
-    for field in Fields::new(message) {
-        if let (at, Value::Bytes(bytes)) = field?
-            && at == number
-        {
-            found.push(bytes);
-        }
-    }
-    Ok(found)
-}
-
-pub(crate) fn first(message: &[u8], number: u32) -> Result<&[u8], Error> {
-    Ok(all(message, number)?.first().copied().unwrap_or_default())
 }

@@ -92,6 +92,31 @@ pub(crate) fn map_entry(entry: &[u8]) -> Result<(&[u8], &[u8]), Error> {
     Ok((key, value))
 }
 
+/// Every field `number` that holds bytes.
+pub(crate) fn all(message: &[u8], number: u32) -> Result<Vec<&[u8]>, Error> {
+    let mut found = Vec::new();
+    for field in Fields::new(message) {
+        if let (at, Value::Bytes(bytes)) = field?
+            && at == number
+        {
+            found.push(bytes);
+        }
+    }
+    Ok(found)
+}
+
+/// The first of them; empty where there is none. What comes after it is not read.
+pub(crate) fn first(message: &[u8], number: u32) -> Result<&[u8], Error> {
+    for field in Fields::new(message) {
+        if let (at, Value::Bytes(bytes)) = field?
+            && at == number
+        {
+            return Ok(bytes);
+        }
+    }
+    Ok(&[])
+}
+
 /// A string field.
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -110,6 +135,38 @@ fn put_varint(message: &mut Vec<u8>, mut value: u64) {
         value >>= 7;
     }
     message.push(value as u8);
+}
+
+/// Serialized messages for the tests of those who read them.
+#[cfg(test)]
+pub(crate) mod samples {
+    use super::put_bytes;
+
+    /// A message of fields that hold bytes.
+    pub(crate) fn message(fields: &[(u32, &[u8])]) -> Vec<u8> {
+        let mut message = Vec::new();
+        for (number, bytes) in fields {
+            put_bytes(&mut message, *number, bytes);
+        }
+        message
+    }
+
+    /// A `NodeDef`; attributes are serialized `AttrValue`s.
+    pub(crate) fn node(
+        name: &str,
+        op: &str,
+        inputs: &[&str],
+        attributes: &[(&str, Vec<u8>)],
+    ) -> Vec<u8> {
+        let mut node = message(&[(1, name.as_bytes()), (2, op.as_bytes())]);
+        for input in inputs {
+            put_bytes(&mut node, 3, input.as_bytes());
+        }
+        for (key, value) in attributes {
+            put_bytes(&mut node, 5, &message(&[(1, key.as_bytes()), (2, value)]));
+        }
+        node
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,14 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import {
+  ACK,
+  END_HEADERS,
+  END_STREAM,
+  FRAME,
+  frameOf,
+  PADDED,
+  PREFACE,
+  WITH_PRIORITY,
+} from '../../chaos/support/frames.js';
 import type { Random } from '../../chaos/support/random.js';
 
 /** What no test but those of limits comes near to. */
@@ -23,23 +33,7 @@ export function literal(name: string, value: string, isIndexed: boolean): Buffer
   return Buffer.concat([Buffer.from([isIndexed ? 0x40 : 0]), string(name), string(value)]);
 }
 
-const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
-export const Frame = { HEADERS: 1, SETTINGS: 4, PING: 6, CONTINUATION: 9 } as const;
-export const ACK = 1;
-export const END_STREAM = 1;
-export const END_HEADERS = 4;
-const PADDED = 8;
-const PRIORITY = 0x20;
 const LARGEST_FRAME = 16_384;
-
-export function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-}
 
 /** A header block in as many frames as it takes; the stream ends with it. */
 export function headerFrames(stream: number, block: Buffer): Buffer {
@@ -47,8 +41,8 @@ export function headerFrames(stream: number, block: Buffer): Buffer {
   for (let at = 0; at === 0 || at < block.length; at += LARGEST_FRAME) {
     const part = block.subarray(at, at + LARGEST_FRAME);
     const last = at + LARGEST_FRAME >= block.length ? END_HEADERS : 0;
-    if (at === 0) frames.push(frame(Frame.HEADERS, last | END_STREAM, stream, part));
-    else frames.push(frame(Frame.CONTINUATION, last, stream, part));
+    if (at === 0) frames.push(frameOf(FRAME.headers, stream, part, last | END_STREAM));
+    else frames.push(frameOf(FRAME.continuation, stream, part, last));
   }
   return Buffer.concat(frames);
 }
@@ -72,7 +66,7 @@ export class RawPeer {
     this.#onBlock = onBlock;
     this.#awaitsPreface = !isClient;
     if (isClient) socket.write(PREFACE);
-    socket.write(frame(Frame.SETTINGS, 0, 0, settings));
+    socket.write(frameOf(FRAME.settings, 0, settings));
     socket.on('error', () => undefined);
     socket.on('data', (chunk: Buffer) => {
       this.#bytes = Buffer.concat([this.#bytes, chunk]);
@@ -102,21 +96,21 @@ export class RawPeer {
   }
 
   #take(type: number, flags: number, stream: number, payload: Buffer): void {
-    if (type === Frame.SETTINGS && (flags & ACK) === 0) {
-      this.socket.write(frame(Frame.SETTINGS, ACK, 0, Buffer.alloc(0)));
+    if (type === FRAME.settings && (flags & ACK) === 0) {
+      this.socket.write(frameOf(FRAME.settings, 0, Buffer.alloc(0), ACK));
     }
-    if (type === Frame.PING && (flags & ACK) === 0) {
-      this.socket.write(frame(Frame.PING, ACK, 0, payload));
+    if (type === FRAME.ping && (flags & ACK) === 0) {
+      this.socket.write(frameOf(FRAME.ping, 0, payload, ACK));
     }
-    if (type !== Frame.HEADERS && type !== Frame.CONTINUATION) return;
+    if (type !== FRAME.headers && type !== FRAME.continuation) return;
     let start = 0;
     let end = payload.length;
-    if (type === Frame.HEADERS) {
+    if (type === FRAME.headers) {
       if ((flags & PADDED) !== 0) {
         start = 1;
         end -= payload[0] as number;
       }
-      if ((flags & PRIORITY) !== 0) start += 5;
+      if ((flags & WITH_PRIORITY) !== 0) start += 5;
     }
     this.#block.push(payload.subarray(start, end));
     if ((flags & END_HEADERS) === 0) return;

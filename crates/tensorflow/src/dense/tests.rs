@@ -1,29 +1,12 @@
 use super::{LOAD_OPS, RUN_OPS, Variable, WHOLE_OPS, dense_variables};
-use crate::wire::put_bytes;
+use crate::wire::{
+    put_bytes,
+    samples::{message, node},
+};
 
 const FLOAT: u8 = 1;
 const INT64: u8 = 9;
 const HALF: u8 = 19;
-
-fn message(fields: &[(u32, &[u8])]) -> Vec<u8> {
-    let mut message = Vec::new();
-    for (number, bytes) in fields {
-        put_bytes(&mut message, *number, bytes);
-    }
-    message
-}
-
-/// A `NodeDef`; attributes are serialized `AttrValue`s.
-fn node(name: &str, op: &str, inputs: &[&str], attributes: &[(&str, Vec<u8>)]) -> Vec<u8> {
-    let mut node = message(&[(1, name.as_bytes()), (2, op.as_bytes())]);
-    for input in inputs {
-        put_bytes(&mut node, 3, input.as_bytes());
-    }
-    for (key, value) in attributes {
-        put_bytes(&mut node, 5, &message(&[(1, key.as_bytes()), (2, value)]));
-    }
-    node
-}
 
 /// A node whose `T` is float.
 fn float(name: &str, op: &str, inputs: &[&str]) -> Vec<u8> {

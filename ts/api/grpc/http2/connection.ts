@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { freeArrayBuffer } from '../../../native/large-body.js';
 import { FrameReader, type FrameSink } from './frame-reader.js';
 import {
+  DEFAULT_WINDOW,
   ErrorCode,
   Flag,
   FrameType,
@@ -10,20 +11,14 @@ import {
   Http2Error,
   MAX_31_BITS,
   numberFrame,
+  wrongLength,
 } from './frames.js';
 import { HpackError } from './hpack/hpack-error.js';
 import { Outbox } from './outbox.js';
 import { PeerSettings } from './peer-settings.js';
 import type { RequestHeaders } from './request-headers.js';
 import { type Http2Stream, STREAM_WINDOW } from './stream.js';
-import {
-  CONNECTION_WINDOW,
-  DEFAULT_WINDOW,
-  MAX_HEADER_BYTES,
-  Streams,
-  type StreamsHost,
-  wrongLength,
-} from './streams.js';
+import { CONNECTION_WINDOW, MAX_HEADER_BYTES, Streams, type StreamsHost } from './streams.js';
 
 /** What a connection needs from whoever opens it. */
 export interface Http2Options {

@@ -3,6 +3,7 @@ import {
   FRAME_HEAD_BYTES,
   FrameType,
   Http2Error,
+  MAX_31_BITS,
   MAX_FRAME_BYTES,
   PREFACE,
 } from './frames.js';
@@ -92,7 +93,7 @@ export class FrameReader {
     this.#type = bytes[at + 3] as number;
     this.#flags = bytes[at + 4] as number;
     // The first bit says nothing.
-    this.#stream = bytes.readUInt32BE(at + 5) & 0x7fff_ffff;
+    this.#stream = bytes.readUInt32BE(at + 5) & MAX_31_BITS;
     if (this.#isFirst) {
       this.#isFirst = false;
       if (this.#type !== FrameType.SETTINGS || (this.#flags & Flag.ACK) !== 0) {

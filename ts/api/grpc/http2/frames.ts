@@ -42,6 +42,9 @@ export const MAX_FRAME_BYTES = 16_384;
 /** The largest window and the largest stream number. */
 export const MAX_31_BITS = 0x7fff_ffff;
 
+/** What may be sent on a stream, and on all of a connection, where nothing else is said. */
+export const DEFAULT_WINDOW = 65_535;
+
 /** What a client begins with, RFC 9113 section 3.4. */
 export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 
@@ -54,6 +57,11 @@ export class Http2Error extends Error {
     super(text);
     this.code = ErrorCode[code];
   }
+}
+
+/** The error of a frame whose payload has a length that its type does not allow. */
+export function wrongLength(type: string, payload: Buffer): Http2Error {
+  return new Http2Error('FRAME_SIZE_ERROR', `a ${type} frame of ${payload.length} bytes`);
 }
 
 /** Writes a frame's head at `at`; returns where its payload begins. */

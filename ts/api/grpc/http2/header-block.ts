@@ -1,4 +1,4 @@
-import { Flag, Http2Error } from './frames.js';
+import { Flag, Http2Error, MAX_31_BITS } from './frames.js';
 
 /** So many bytes may a header block have as it is sent, and so many frames beside the first. */
 const MAX_BLOCK_BYTES = 65_536;
@@ -89,7 +89,7 @@ export class HeaderBlocks {
  * @throws {Http2Error} for a stream that depends on itself
  */
 export function checkDependency(stream: number, payload: Buffer, at: number): void {
-  if ((payload.readUInt32BE(at) & 0x7fff_ffff) === stream) {
+  if ((payload.readUInt32BE(at) & MAX_31_BITS) === stream) {
     throw new Http2Error('PROTOCOL_ERROR', `stream ${stream} depends on itself`);
   }
 }

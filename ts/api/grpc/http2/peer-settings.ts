@@ -1,17 +1,16 @@
-import { Http2Error, MAX_31_BITS, MAX_FRAME_BYTES } from './frames.js';
+import { DEFAULT_WINDOW, Http2Error, MAX_31_BITS, MAX_FRAME_BYTES, wrongLength } from './frames.js';
+import { DEFAULT_TABLE_BYTES } from './hpack/tables.js';
 
 const HEADER_TABLE_SIZE = 1;
 const ENABLE_PUSH = 2;
 const INITIAL_WINDOW_SIZE = 4;
 const MAX_FRAME_SIZE = 5;
 const ENTRY_BYTES = 6;
-/** Of a header table where nothing else is said. */
-const TABLE_BYTES = 4096;
 
 /** What the client has said of itself in SETTINGS, as far as it counts here; at first HTTP/2's defaults, RFC 9113 section 6.5.2. */
 export class PeerSettings {
   /** What may be sent on a new stream. */
-  initialWindow = 65_535;
+  initialWindow = DEFAULT_WINDOW;
   maxFrame = MAX_FRAME_BYTES;
   /** The header table that is kept for us has become smaller, which the next header block must say that it knows (RFC 7541, 4.2). */
   hasSmallerTable = false;
@@ -22,16 +21,14 @@ export class PeerSettings {
    * @throws {Http2Error} for a length or a value that cannot be
    */
   read(payload: Buffer): void {
-    if (payload.length % ENTRY_BYTES !== 0) {
-      throw new Http2Error('FRAME_SIZE_ERROR', `a SETTINGS frame of ${payload.length} bytes`);
-    }
+    if (payload.length % ENTRY_BYTES !== 0) throw wrongLength('SETTINGS', payload);
     for (let at = 0; at < payload.length; at += ENTRY_BYTES) {
       this.#set(payload.readUInt16BE(at), payload.readUInt32BE(at + 2));
     }
   }
 
   #set(id: number, value: number): void {
-    if (id === HEADER_TABLE_SIZE && value < TABLE_BYTES) this.hasSmallerTable = true;
+    if (id === HEADER_TABLE_SIZE && value < DEFAULT_TABLE_BYTES) this.hasSmallerTable = true;
     if (id === ENABLE_PUSH && value > 1) {
       throw new Http2Error('PROTOCOL_ERROR', `ENABLE_PUSH of ${value}`);
     }

@@ -1,5 +1,14 @@
 import { performance } from 'node:perf_hooks';
-import { ErrorCode, Flag, FrameType, Http2Error, MAX_31_BITS, numberFrame } from './frames.js';
+import {
+  DEFAULT_WINDOW,
+  ErrorCode,
+  Flag,
+  FrameType,
+  Http2Error,
+  MAX_31_BITS,
+  numberFrame,
+  wrongLength,
+} from './frames.js';
 import { checkDependency, HeaderBlocks } from './header-block.js';
 import { HeaderDecoder } from './hpack/decoder.js';
 import type { PeerSettings } from './peer-settings.js';
@@ -20,8 +29,6 @@ export interface StreamsHost {
   emptied(): void;
 }
 
-/** HTTP/2's own window. */
-export const DEFAULT_WINDOW = 65_535;
 /** What a client may send ahead on all streams together, in bytes. */
 export const CONNECTION_WINDOW = 1024 * 1024;
 /** Of a request's headers, by HPACK's measure. */
@@ -345,11 +352,6 @@ export class Streams implements StreamOwner {
       );
     }
   }
-}
-
-/** The error of a frame whose payload has a length that its type does not allow. */
-export function wrongLength(type: string, payload: Buffer): Http2Error {
-  return new Http2Error('FRAME_SIZE_ERROR', `a ${type} frame of ${payload.length} bytes`);
 }
 
 function onStream(id: number): number {
