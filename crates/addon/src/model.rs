@@ -149,6 +149,8 @@ pub fn load(
     loads::record(&options.export_dir, begun.elapsed(), model.is_ok());
     let model = model?;
     let servable = Servable::new(model, check);
+    let path = options.export_dir.clone();
+    servable.gone().on_gone(move || loads::leave(&path));
     let unbatched = match &options.batching {
         None => Vec::new(),
         Some(batching) => ENGINE.batcher.attach(&servable, batching.check()?)?,
