@@ -7,7 +7,8 @@ import { ServingError } from './errors.js';
 import type { ListenOn } from './listeners/acceptor.js';
 import type { AdminListeners, AdminSockets } from './listeners/admin-listeners.js';
 import type { ListenerDependencies, StopTimes } from './listeners/listeners.js';
-import { type BoundSockets, bindSockets } from './listeners/sockets.js';
+import type { SocketFile } from './listeners/socket-file.js';
+import { type BoundSockets, bindSockets, closeSockets } from './listeners/sockets.js';
 import { workerCount } from './listeners/worker-count.js';
 import { LevelControl } from './log-level.js';
 import { createLogger, type Logger } from './logger.js';
@@ -131,6 +132,8 @@ class ModelServer implements Server {
   #metricsPaths: readonly string[] = [];
   /** Descriptors that nobody listens on yet. */
   #bound: readonly number[] = [];
+  /** Unix sockets that were bound here. */
+  #socketFiles: readonly SocketFile[] = [];
   #started: Promise<void> | null = null;
   #stopped: Promise<void> | null = null;
   readonly #addresses = new Deferred<Addresses>();
@@ -182,6 +185,7 @@ class ModelServer implements Server {
     // First, so that a port in use is told before TensorFlow is opened.
     const sockets = await bindSockets(options, givenSockets(this.#supervised));
     this.#bound = sockets.bound;
+    this.#socketFiles = sockets.files;
     const runtime = this.#openRuntime();
     // Awaited below: until then a failure must not count as unhandled.
     runtime.catch(() => undefined);
@@ -360,13 +364,14 @@ class ModelServer implements Server {
 
   /** Gives the descriptors of sockets away; returns them. */
   #disown(sockets: readonly ListenOn[]): number[] {
-    const fds = sockets.flatMap((on) => (on.path === null ? [on.fd] : []));
+    const fds = sockets.map(({ fd }) => fd);
     this.#bound = this.#bound.filter((fd) => !fds.includes(fd));
     return fds;
   }
 
   #closeBound(): void {
-    for (const fd of this.#bound) closeFd(fd);
+    closeSockets(this.#bound, this.#socketFiles);
     this.#bound = [];
+    this.#socketFiles = [];
   }
 }

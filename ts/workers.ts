@@ -74,10 +74,7 @@ class Thread {
   constructor(dependencies: WorkersDependencies, balance: SharedArrayBuffer, index: number) {
     const { options, sockets, shared, judge, onCrash } = dependencies;
     const own = (list: Sockets['rest']): Sockets['rest'] =>
-      list
-        // A Unix socket cannot be shared like this: the first worker serves it.
-        .filter((on) => on.path === null || index === 0)
-        .map((on) => (on.path === null ? { fd: dupFd(on.fd), path: null } : on));
+      list.map(({ fd, path }) => ({ fd: dupFd(fd), path }));
     const workerData: WorkerData = {
       index,
       options,

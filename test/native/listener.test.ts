@@ -1,7 +1,10 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { expect, test } from 'vitest';
-import { bindListener, closeFd, dupFd } from '../../ts/native/listener.js';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { bindListener, bindUnixListener, closeFd, dupFd } from '../../ts/native/listener.js';
 
 async function accepts(fd: number, port: number, host: string): Promise<Server> {
   const server = createServer((socket: Socket) => socket.end('hello')).listen({ fd });
@@ -43,4 +46,35 @@ test.each([
 test('a descriptor that is not open is an error', () => {
   expect(() => dupFd(-1)).toThrow('descriptor -1');
   expect(() => dupFd(9999)).toThrow('descriptor 9999');
+});
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'servable-listener-'));
+  onTestFinished(() => rmSync(path, { recursive: true }));
+  return path;
+}
+
+test('a Unix socket serves from its descriptor and from a copy of it, and its file stays', async () => {
+  const path = join(folder(), 'socket');
+  const fd = bindUnixListener(path, 0o600);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  for (const each of [dupFd(fd), fd]) {
+    const server = createServer((socket) => socket.end('hello')).listen({ fd: each });
+    const [data] = (await once(connect(path), 'data')) as [Buffer];
+    expect(String(data)).toBe('hello');
+    server.close();
+    expect(statSync(path).isSocket()).toBe(true);
+  }
+});
+
+test.each([
+  ['taken', 'UNAVAILABLE', /^Unix socket .*taken: exists already$/],
+  ['none/socket', 'NOT_FOUND', /none\/socket: its folder does not exist$/],
+  ['x'.repeat(120), 'INVALID_ARGUMENT', /got a path of \d+ bytes, wanted at most 10[37]$/],
+])('a Unix socket at %s cannot be bound', (name, code, message) => {
+  const at = folder();
+  writeFileSync(join(at, 'taken'), '');
+  expect(() => bindUnixListener(join(at, name))).toThrow(
+    expect.objectContaining({ code, message: expect.stringMatching(message) }),
+  );
 });

@@ -1,6 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { Agent, request as httpRequest } from 'node:http';
 import { connect, createServer as createNetServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -129,9 +137,19 @@ describe('listeners', () => {
   it('take Unix sockets beside the ports', async () => {
     const rest = join(folder(), 'rest');
     const grpc = join(folder(), 'grpc');
-    await serve(`--rest_api_socket_path=${rest}`, `--grpc_socket_path=${grpc}`, '--workers=2');
+    const server = await serve(
+      `--rest_api_socket_path=${rest}`,
+      `--grpc_socket_path=${grpc}`,
+      '--workers=2',
+    );
     expect((await predict({ socketPath: rest })).status).toBe(200);
     expect(await grpcVersions(`unix:${grpc}`)).toEqual([2n]);
+    const other = startServer({
+      args: [`--model_base_path=${modelDir('half_plus_two')}`, `--rest_api_socket_path=${rest}`],
+    });
+    await expect(other).rejects.toThrow(`${rest}: another server answers on it`);
+    expect(await server.stop()).toBe(0);
+    expect([rest, grpc].filter((path) => existsSync(path))).toEqual([]);
   });
 
   it('open only after loading when asked to', async () => {

@@ -1,8 +1,13 @@
 import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { Models, PLUS_TWO } from '../native/manager-support.js';
+import { http } from '../support/http.js';
 import { DEMO, modelDir } from '../support/paths.js';
+import { RpcClient } from '../support/rpc.js';
 import { type RunningServer, startServer } from '../support/server.js';
 import { wireModel } from '../support/wire-models.js';
 import { childrenOf, RestLoad, servingPid } from './support.js';
@@ -119,6 +124,47 @@ describe('a supervised server', () => {
     await server.printed(/"crashes":3/);
     expect(await predict(server, 'image', DEADLY)).toMatch(/^400 .*refused for another \d+ s/s);
     expect(logged(server, /suspect refused/)).toHaveLength(1);
+  });
+
+  it('keeps Unix sockets over kill -9: who connects meanwhile waits, and nothing is left in the end', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'servable-unix-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const [rest, grpc, admin] = ['rest', 'grpc', 'admin'].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    const own = await supervised(
+      '--workers=2',
+      `--rest_api_socket_path=${rest}`,
+      `--grpc_socket_path=${grpc}`,
+      `--admin_socket_path=${admin}`,
+    );
+    const ask = async (): Promise<void> => {
+      const answer = await http({
+        socketPath: rest,
+        path: '/v1/models/half_plus_two:predict',
+        body: '{"instances": [1.0]}',
+      });
+      expect(answer).toMatchObject({ status: 200 });
+      const rpc = new RpcClient(`unix:${grpc}`);
+      const { outputs } = await rpc.predict('half_plus_two', { x: [1] });
+      rpc.close();
+      expect(outputs.y?.floatVal).toEqual([2.5]);
+      const listed = await http({ socketPath: admin, path: '/admin/models' });
+      expect(listed.status).toBe(200);
+    };
+    await ask();
+    for (let crash = 1; crash <= 2; crash += 1) {
+      const before = servingPid(own);
+      process.kill(before, 'SIGKILL');
+      while (alive(before)) await delay(5);
+      await ask();
+      expect(logged(own, /is started again/)).toHaveLength(crash);
+    }
+    expect(statSync(admin).mode & 0o777).toBe(0o600);
+    expect(await own.stop()).toBe(0);
+    expect(readdirSync(folder)).toEqual([]);
   });
 
   it('goes on serving when its supervisor is killed only until what is in flight is done', async () => {

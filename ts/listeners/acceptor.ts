@@ -1,10 +1,12 @@
 import { Server as NetServer, type Socket } from 'node:net';
 import { BACKLOG, closeFd, dupFd } from '../native/listener.js';
 
-/** Where a thread's server listens: a bound socket's descriptor, or a Unix socket's path. */
-export type ListenOn =
-  | { readonly fd: number; readonly path: null }
-  | { readonly fd: null; readonly path: string };
+/** A bound socket that listens. */
+export interface ListenOn {
+  readonly fd: number;
+  /** Of a Unix socket; null for a port. */
+  readonly path: string | null;
+}
 
 /** How far above the mean a worker may be before it lets the others accept, and for how long. */
 const SHARE = { factor: 2, spare: 8, pauseMs: 50 } as const;
@@ -51,7 +53,7 @@ export class Acceptor {
     if (balance !== null) server.on('connection', (socket: Socket) => this.#count(socket, balance));
   }
 
-  /** Starts to accept; rejects with Node's error when the Unix socket cannot be made. */
+  /** Starts to accept; rejects with Node's error. */
   listen(): Promise<void> {
     return new Promise((resolve, reject) => {
       const failed = (error: Error): void => reject(error);
@@ -62,9 +64,7 @@ export class Acceptor {
       };
       // Node closes what it listens on, so it gets a duplicate and this thread keeps the descriptor. It sets the backlog anew, and for
       // descriptors takes it as an argument only: `{ fd, backlog }` means 511.
-      if (this.#on.path === null) {
-        this.#server.listen({ fd: dupFd(this.#on.fd) }, BACKLOG, listening);
-      } else this.#server.listen({ path: this.#on.path }, BACKLOG, listening);
+      this.#server.listen({ fd: dupFd(this.#on.fd) }, BACKLOG, listening);
     });
   }
 
@@ -74,13 +74,13 @@ export class Acceptor {
     this.#stopped = true;
     if (this.#resume !== null) clearTimeout(this.#resume);
     this.#closeHandle();
-    if (this.#on.path === null) closeFd(this.#on.fd);
+    closeFd(this.#on.fd);
   }
 
   #count(socket: Socket, balance: Balance): void {
     balance.add(1);
     socket.once('close', () => balance.add(-1));
-    if (this.#resume !== null || this.#on.path !== null || !balance.isFarAbove()) return;
+    if (this.#resume !== null || !balance.isFarAbove()) return;
     this.#closeHandle();
     this.#resume = setTimeout(() => {
       this.#resume = null;

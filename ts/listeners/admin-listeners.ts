@@ -22,20 +22,14 @@ export class AdminListeners {
     this.#close = close;
   }
 
-  /**
-   * Accepts connections; resolves once it does.
-   *
-   * @throws {ServingError} `UNAVAILABLE` the Unix socket's path is taken
-   */
+  /** Accepts connections; resolves once it does. */
   static async start(
     admin: Admin,
     { sockets, isLocal }: AdminSockets,
     logger: Logger,
     security: Security,
   ): Promise<AdminListeners> {
-    const { createAdminServer, freeSocketPath, restrictSocket } = await import(
-      '../api/admin/server.js'
-    );
+    const { createAdminServer } = await import('../api/admin/server.js');
     const started = await Promise.all(
       sockets.map(async (on) => {
         // A Unix socket has no host name that a page could be rebound to; its clients may send any.
@@ -45,7 +39,6 @@ export class AdminListeners {
           isLocal: isLocal && on.path === null,
           door: Door.of(security, logger),
         });
-        if (on.path !== null) await freeSocketPath(on.path);
         const hand = handTo(app.server);
         const next = on.path === null ? security.secure('admin', hand) : hand;
         const acceptor = new Acceptor(
@@ -54,7 +47,6 @@ export class AdminListeners {
           null,
         );
         await acceptor.listen();
-        if (on.path !== null) restrictSocket(on.path);
         return { app, acceptor };
       }),
     );

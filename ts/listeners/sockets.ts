@@ -5,28 +5,49 @@ import { bindListener, closeFd, dupFd, type Listener } from '../native/listener.
 import type { Options } from '../options/options.js';
 import type { ListenOn } from './acceptor.js';
 import type { AdminSockets } from './admin-listeners.js';
+import { bindSocketFile, type SocketFile } from './socket-file.js';
+
+/** Only the server's own user may connect to the admin API's Unix socket. */
+const ADMIN_MODE = 0o600;
 
 /** Everything a server listens on: bound, and not accepting yet. */
 export interface BoundSockets {
   readonly rest: readonly ListenOn[];
   readonly grpc: readonly ListenOn[];
   readonly admin: AdminSockets;
-  /** The descriptors of the ports; whoever does not listen on one closes it. */
+  /** All their descriptors; whoever does not listen on one closes it. */
   readonly bound: readonly number[];
+  /** The Unix sockets that were bound here. */
+  readonly files: readonly SocketFile[];
 }
 
-/** Descriptors that somebody else has bound for this process; null where the port is off. */
+/** Descriptors of one listener that somebody else has bound for this process; null for what is off. */
+export interface GivenPair {
+  readonly port: number | null;
+  readonly unix: number | null;
+}
+
+/** The same of all listeners. */
 export interface GivenSockets {
-  readonly grpc: number | null;
-  readonly rest: number | null;
-  readonly admin: number | null;
+  readonly grpc: GivenPair;
+  readonly rest: GivenPair;
+  readonly admin: GivenPair;
+}
+
+interface Wanted {
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
+  readonly mode?: number;
+  readonly given: GivenPair | undefined;
 }
 
 /**
- * Binds the ports of the options; their Unix sockets are only named.
+ * Binds the ports and Unix sockets of the options.
  *
  * @param given takes these in place of binding
- * @throws {ServingError} `UNAVAILABLE` port in use; `INVALID_ARGUMENT` a host that has no address
+ * @throws {ServingError} `UNAVAILABLE` port or path in use; `INVALID_ARGUMENT` a host that has no address, a path that is too long for a
+ * socket; `NOT_FOUND` a path in no folder; `PERMISSION_DENIED`
  */
 export async function bindSockets(
   options: Options,
@@ -35,32 +56,56 @@ export async function bindSockets(
   const host = await address('--host', options.host);
   const adminHost = options.adminPort === 0 ? '' : await address('--admin_host', options.adminHost);
   const bound: number[] = [];
-  const on = (
-    at: string,
-    port: number,
-    path: string,
-    inherited: number | null | undefined,
-  ): ListenOn[] => {
+  const files: SocketFile[] = [];
+  const on = async (wanted: Wanted): Promise<ListenOn[]> => {
     const list: ListenOn[] = [];
-    if (port !== 0) {
-      const fd = inherited == null ? bind(at, port).fd : adopt(inherited);
+    const add = (fd: number, path: string | null): void => {
       bound.push(fd);
-      list.push({ fd, path: null });
+      list.push({ fd, path });
+    };
+    const { port, unix } = wanted.given ?? { port: null, unix: null };
+    if (wanted.port !== 0) {
+      add(port === null ? bind(wanted.host, wanted.port).fd : adopt(port), null);
     }
-    if (path !== '') list.push({ fd: null, path });
+    if (wanted.path !== '' && unix !== null) add(adopt(unix), wanted.path);
+    else if (wanted.path !== '') {
+      const file = await bindSocketFile(wanted.path, wanted.mode);
+      files.push(file);
+      add(file.fd, file.path);
+    }
     return list;
   };
   try {
-    const grpc = on(host, options.port, options.grpcSocketPath, given?.grpc);
-    const rest = on(host, options.restApiPort, options.restApiSocketPath, given?.rest);
-    const sockets = on(adminHost, options.adminPort, options.adminSocketPath, given?.admin);
-    // A process that died left its Unix sockets behind.
-    if (given !== null) await freeSocketPaths([...grpc, ...rest]);
-    return { grpc, rest, admin: { sockets, isLocal: isLoopback(adminHost) }, bound };
+    const grpc = await on({
+      host,
+      port: options.port,
+      path: options.grpcSocketPath,
+      given: given?.grpc,
+    });
+    const rest = await on({
+      host,
+      port: options.restApiPort,
+      path: options.restApiSocketPath,
+      given: given?.rest,
+    });
+    const sockets = await on({
+      host: adminHost,
+      port: options.adminPort,
+      path: options.adminSocketPath,
+      mode: ADMIN_MODE,
+      given: given?.admin,
+    });
+    return { grpc, rest, admin: { sockets, isLocal: isLoopback(adminHost) }, bound, files };
   } catch (error) {
-    for (const fd of bound) closeFd(fd);
+    closeSockets(bound, files);
     throw error;
   }
+}
+
+/** Closes descriptors that nobody listens on, and removes the Unix sockets that were bound here. */
+export function closeSockets(bound: readonly number[], files: readonly SocketFile[]): void {
+  for (const fd of bound) closeFd(fd);
+  for (const file of files) file.remove();
 }
 
 /** An inherited descriptor under a number that is closed on exec: processes that are started here must not hold the port open. */
@@ -68,11 +113,6 @@ function adopt(fd: number): number {
   const own = dupFd(fd);
   closeFd(fd);
   return own;
-}
-
-async function freeSocketPaths(sockets: readonly ListenOn[]): Promise<void> {
-  const { freeSocketPath } = await import('../api/admin/server.js');
-  for (const { path } of sockets) if (path !== null) await freeSocketPath(path);
 }
 
 /** Whether only this machine reaches an address; true for none. */

@@ -128,6 +128,12 @@ export interface BatchingCountersInfo {
 /** Binds and listens. */
 export declare function bindListener(host: string, port: number, backlog: number, ipv6Only: boolean): NativeListener
 
+/**
+ * Binds a Unix socket and listens on it. `mode`: its permissions, which hold before the first connection can be made; else
+ * those that the umask leaves. Gives the descriptor, owned by the caller.
+ */
+export declare function bindUnixListener(path: string, backlog: number, mode?: number | undefined | null): number
+
 /** Numbers counted into buckets. */
 export interface BucketsInfo {
   /** Upper bounds. */

@@ -34,6 +34,18 @@ export function bindListener(options: {
 }
 
 /**
+ * Binds a Unix socket and listens on it, without accepting.
+ *
+ * @param mode its permissions, from the beginning; without it the umask's
+ * @returns its descriptor; the path stays until somebody removes it
+ * @throws {ServingError} `UNAVAILABLE` something lies at the path, `NOT_FOUND` no such folder, `PERMISSION_DENIED`,
+ * `INVALID_ARGUMENT` a path that is too long for a socket
+ */
+export function bindUnixListener(path: string, mode?: number): number {
+  return call(() => addon().bindUnixListener(path, BACKLOG, mode ?? null));
+}
+
+/**
  * Connections that may wait to be accepted; the system takes less where `net.core.somaxconn` says so.
  *
  * Node's default of 511 made bursts slow: past it the system drops handshakes, and clients try again after 1, 3, 7 and 15 seconds.

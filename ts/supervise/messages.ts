@@ -1,9 +1,4 @@
-/** Descriptors that a serving process listens on, bound by its supervisor; null where the port is off. */
-export interface InheritedSockets {
-  readonly grpc: number | null;
-  readonly rest: number | null;
-  readonly admin: number | null;
-}
+import type { GivenSockets } from '../listeners/sockets.js';
 
 /** A suspect as it crosses between processes. */
 export interface SuspectRecord {
@@ -16,7 +11,8 @@ export interface SuspectRecord {
 
 /** What a serving process starts from. */
 export interface Inheritance {
-  readonly sockets: InheritedSockets;
+  /** Bound by the supervisor. */
+  readonly sockets: GivenSockets;
   /** Where runs are recorded; null where no such file could be made. */
   readonly flight: { readonly fd: number; readonly keys: readonly [string, string] } | null;
   readonly suspects: readonly SuspectRecord[];

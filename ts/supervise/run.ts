@@ -1,12 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { bindSockets } from '../listeners/sockets.js';
+import {
+  bindSockets,
+  closeSockets,
+  type GivenPair,
+  type GivenSockets,
+} from '../listeners/sockets.js';
 import { createLogger } from '../logger.js';
 import { flightBytes } from '../native/flight.js';
-import { closeFd } from '../native/listener.js';
 import type { Options } from '../options/options.js';
 import { outOfMemoryKills } from './cause.js';
 import { FlightFile } from './flight-file.js';
-import type { InheritedSockets } from './messages.js';
 import { startServing } from './serving-process.js';
 import { Supervisor } from './supervisor.js';
 
@@ -20,16 +23,11 @@ import { Supervisor } from './supervisor.js';
  * @throws {ServingError} `UNAVAILABLE` a port is in use
  */
 export async function supervise(options: Options, command: readonly string[]): Promise<number> {
-  const sockets = await openSockets(options);
+  const { sockets, close } = await openSockets(options);
   const logFormat = formatFor(options.logFormat);
   const logger = createLogger({ level: options.logLevel, format: logFormat });
   const flight = openFlightFile((text) => logger.warn({}, text));
   const keys = [randomKey(), randomKey()] as const;
-  let isOpen = true;
-  const closeSockets = (): void => {
-    if (isOpen) for (const fd of Object.values(sockets)) if (fd !== null) closeFd(fd);
-    isOpen = false;
-  };
   const supervisor = new Supervisor({
     limits: {
       maxCrashes: options.superviseMaxCrashes,
@@ -48,7 +46,7 @@ export async function supervise(options: Options, command: readonly string[]): P
     readFlight: () => flight?.read() ?? [],
     clearFlight: () => flight?.clear(),
     outOfMemoryKills,
-    closeSockets,
+    closeSockets: close,
     report: (crash) => {
       const message =
         crash.restartInMs === null
@@ -67,16 +65,26 @@ export async function supervise(options: Options, command: readonly string[]): P
   try {
     return await supervisor.run();
   } finally {
-    closeSockets();
+    close();
     flight?.close();
   }
 }
 
-async function openSockets(options: Options): Promise<InheritedSockets> {
-  const { grpc, rest, admin } = await bindSockets(options, null);
-  const port = (list: typeof grpc): number | null =>
-    list.find((it) => it.path === null)?.fd ?? null;
-  return { grpc: port(grpc), rest: port(rest), admin: port(admin.sockets) };
+/** What the serving process listens on; `close` may be called twice. */
+async function openSockets(
+  options: Options,
+): Promise<{ sockets: GivenSockets; close: () => void }> {
+  const { grpc, rest, admin, bound, files } = await bindSockets(options, null);
+  const pair = (list: typeof grpc): GivenPair => ({
+    port: list.find((it) => it.path === null)?.fd ?? null,
+    unix: list.find((it) => it.path !== null)?.fd ?? null,
+  });
+  let isOpen = true;
+  const close = (): void => {
+    if (isOpen) closeSockets(bound, files);
+    isOpen = false;
+  };
+  return { sockets: { grpc: pair(grpc), rest: pair(rest), admin: pair(admin.sockets) }, close };
 }
 
 /** Serving goes on without: then nothing is known of what ran when it died. */

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { FromServing, Inheritance, InheritedSockets, ToServing } from './messages.js';
+import type { GivenPair, GivenSockets } from '../listeners/sockets.js';
+import type { FromServing, Inheritance, ToServing } from './messages.js';
 import { SUPERVISED } from './messages.js';
 
 /** How a process ended. */
@@ -23,7 +24,7 @@ export interface StartOptions {
   /** The program and its arguments. */
   readonly command: readonly string[];
   /** Descriptors of this process; the serving process gets them under other numbers. */
-  readonly sockets: InheritedSockets;
+  readonly sockets: GivenSockets;
   readonly flightFd: number | null;
   readonly flightKeys: readonly [string, string];
   readonly suspects: Inheritance['suspects'];
@@ -52,10 +53,14 @@ export function startServing(options: StartOptions): ServingProcess {
     given.push(fd);
     return FIRST_FD + given.length - 1;
   };
-  const inherited: InheritedSockets = {
-    grpc: hand(sockets.grpc),
-    rest: hand(sockets.rest),
-    admin: hand(sockets.admin),
+  const handBoth = ({ port, unix }: GivenPair): GivenPair => ({
+    port: hand(port),
+    unix: hand(unix),
+  });
+  const inherited: GivenSockets = {
+    grpc: handBoth(sockets.grpc),
+    rest: handBoth(sockets.rest),
+    admin: handBoth(sockets.admin),
   };
   const flight = hand(flightFd);
   const [program = process.execPath, ...args] = command;

@@ -1,6 +1,7 @@
+import type { GivenSockets } from '../listeners/sockets.js';
 import type { Logger } from '../logger.js';
 import { openFlight } from '../native/flight.js';
-import type { FromServing, Inheritance, InheritedSockets } from './messages.js';
+import type { FromServing, Inheritance } from './messages.js';
 import { Quarantine } from './quarantine.js';
 import { Suspects } from './suspects.js';
 import type { HelperRuntime } from './trial-messages.js';
@@ -20,7 +21,7 @@ export interface SupervisedSettings {
 }
 
 /** The sockets a server listens on, where somebody else has bound them. */
-export function givenSockets(supervised: Supervised | null): InheritedSockets | null {
+export function givenSockets(supervised: Supervised | null): GivenSockets | null {
   return supervised?.inheritance.sockets ?? null;
 }
 

@@ -1,8 +1,11 @@
 //! Listening sockets that no event loop owns yet.
 
+use std::fs::{Permissions, set_permissions};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use napi_derive::napi;
 use servable_codec::{Code, Error};
@@ -88,6 +91,50 @@ fn explain(error: &io::Error, address: IpAddr, port: u16) -> Error {
         ),
     };
     Error::new(code, text)
+}
+
+/// Binds a Unix socket and listens on it. `mode`: its permissions, which hold before the first connection can be made; else
+/// those that the umask leaves. Gives the descriptor, owned by the caller.
+#[napi(catch_unwind)]
+pub fn bind_unix_listener(path: String, backlog: i32, mode: Option<u32>) -> Result<i32> {
+    let socket = bind_unix(Path::new(&path), backlog, mode)
+        .map_err(|error| throw(explain_unix(&error, &path)))?;
+    Ok(OwnedFd::from(socket).into_raw_fd())
+}
+
+fn bind_unix(path: &Path, backlog: i32, mode: Option<u32>) -> io::Result<Socket> {
+    let address = SockAddr::unix(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address)?;
+    if let Some(mode) = mode {
+        set_permissions(path, Permissions::from_mode(mode))?;
+    }
+    socket.listen(backlog)?;
+    Ok(socket)
+}
+
+/// What `sun_path` of the system's `sockaddr_un` holds, less the ending NUL.
+const MAX_UNIX_PATH: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
+
+fn explain_unix(error: &io::Error, path: &str) -> Error {
+    let (code, text) = match error.kind() {
+        io::ErrorKind::AddrInUse => (Code::Unavailable, "exists already".to_owned()),
+        io::ErrorKind::PermissionDenied => (
+            Code::PermissionDenied,
+            "not permitted to make a socket there".to_owned(),
+        ),
+        io::ErrorKind::NotFound => (Code::NotFound, "its folder does not exist".to_owned()),
+        io::ErrorKind::InvalidInput if path.len() > MAX_UNIX_PATH => (
+            Code::InvalidArgument,
+            format!(
+                "got a path of {} bytes, wanted at most {MAX_UNIX_PATH}",
+                path.len()
+            ),
+        ),
+        _ => (Code::Unavailable, error.to_string()),
+    };
+    Error::new(code, format!("Unix socket {path}: {text}"))
 }
 
 /// A second descriptor of the same socket, closed on exec.

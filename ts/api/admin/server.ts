@@ -1,5 +1,3 @@
-import { chmodSync, lstatSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { ServingError, toServingError } from '../../errors.js';
 import type { Logger } from '../../logger.js';
@@ -101,31 +99,6 @@ export async function createAdminServer({
   );
   await app.ready();
   return app;
-}
-
-/**
- * Makes the path free for a Unix socket: one that a dead server left behind is removed.
- *
- * @throws {ServingError} `UNAVAILABLE` a server answers on it, or something else lies there
- */
-export async function freeSocketPath(path: string): Promise<void> {
-  const stats = lstatSync(path, { throwIfNoEntry: false });
-  if (stats === undefined) return;
-  if (!stats.isSocket()) throw new ServingError('UNAVAILABLE', `${path}: exists and is no socket`);
-  const isAlive = await new Promise<boolean>((resolve) => {
-    const socket = connect(path, () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
-  if (isAlive) throw new ServingError('UNAVAILABLE', `${path}: another server answers on it`);
-  rmSync(path);
-}
-
-/** Only the server's own user may connect. */
-export function restrictSocket(path: string): void {
-  chmodSync(path, 0o600);
 }
 
 function param(request: FastifyRequest, name: string): string {
