@@ -25,3 +25,9 @@ mod record;
 mod runtime;
 mod target;
 mod warmup;
+
+/// Runs when Node loads the addon, before the library and the pool start their threads.
+#[napi_derive::module_init]
+fn init() {
+    servable_tensorflow::limit_arenas();
+}

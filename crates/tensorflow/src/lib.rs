@@ -6,6 +6,7 @@
 //! here, behind a surface that cannot be misused: handles are freed once, plans do not leave their
 //! session, and memory lent to TensorFlow is owned by what it frees it with.
 
+mod allocator;
 mod c_api;
 mod dense;
 mod devices;
@@ -33,11 +34,11 @@ mod signature;
 mod status;
 mod strings;
 mod tensor;
-mod trim;
 mod twin;
 mod version;
 mod wire;
 
+pub use allocator::{limit_arenas, memory_trims, trim_memory};
 pub use devices::Device;
 pub use error::{Error, OpenError, code};
 pub use file_ops::{FILE_OPS, check_ops};
@@ -53,5 +54,4 @@ pub use saved_model::{SERVE_TAG, SavedModel};
 pub use signature::{Endpoint, Signature};
 pub use strings::StringsView;
 pub use tensor::{DT_STRING, Tensor, copies};
-pub use trim::{memory_trims, trim_memory};
 pub use version::Version;
