@@ -1,15 +1,6 @@
-/**
- * `npm run bench:load`: Servable and its baselines under the same load, in one table.
- *
- *   --rounds=5 --seconds=4 --warmup=5   effort; rounds are interleaved between the servers of one work, medians are reported
- *   --models=half_plus_two,mnist        only these models; bench/RESULTS.md stays as it is
- *   --servers=servable,tfjs             only servers whose name begins with one of these; likewise
- *   --flags=--workers=2                 flags of `servable serve`, separated by spaces
- *   --results=gpu                       the part of bench/RESULTS.md to write, whatever part of the plan was run
- *   --no-write                          leave bench/RESULTS.md as it is
- */
+/** `npm run bench:load`: Servable and its baselines under the same load, in one table. `--help` tells the rest. */
 import { existsSync } from 'node:fs';
-import { parseArgs } from 'node:util';
+import { positive, readArguments, refuse } from './arguments.js';
 import { chooseClients } from './clients.js';
 import { coldStart } from './cold-start.js';
 import { CLI } from './paths.js';
@@ -19,24 +10,43 @@ import { circumstances, loadTable, skips, verdicts, writeResults } from './repor
 import { type Effort, measure, Pool, type Row } from './rounds.js';
 import type { Setting } from './servers.js';
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '4' },
-    warmup: { type: 'string', default: '5' },
-    models: { type: 'string' },
-    servers: { type: 'string' },
-    flags: { type: 'string', default: '' },
-    results: { type: 'string' },
-    'no-write': { type: 'boolean', default: false },
-  },
-});
+const SCRIPT = 'bench:load';
+const HELP = `npm run bench:load -- [options]
 
+  --rounds=5                    interleaved rounds between the servers of one work; medians are reported
+  --seconds=4                   of each round
+  --warmup=5                    seconds before the first
+  --models=half_plus_two,mnist  only these models; bench/RESULTS.md stays as it is
+  --servers=servable,tfjs       only servers whose name begins with one of these; likewise
+  --flags=--workers=2           flags of "servable serve", separated by spaces
+  --results=gpu                 the part of bench/RESULTS.md to write, whatever part of the plan was run
+  --no-write                    leave bench/RESULTS.md as it is
+  --help                        this text
+
+Nothing else should run on the machine. Models: MODELS
+`;
+
+const values = readArguments(SCRIPT, {
+  rounds: { type: 'string', default: '5' },
+  seconds: { type: 'string', default: '4' },
+  warmup: { type: 'string', default: '5' },
+  models: { type: 'string' },
+  servers: { type: 'string' },
+  flags: { type: 'string', default: '' },
+  results: { type: 'string' },
+  'no-write': { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+});
+const known = [...new Set(plan().flatMap((group) => group.map(({ model }) => model)))];
+if (values.help) {
+  process.stdout.write(HELP.replace('MODELS', known.join(', ')));
+  process.exit();
+}
 if (!existsSync(CLI)) throw new Error('dist/cli.js is missing: run "npm run build"');
 const effort: Effort = {
-  rounds: Number(values.rounds),
-  seconds: Number(values.seconds),
-  warmupSeconds: Number(values.warmup),
+  rounds: positive(SCRIPT, 'rounds', values.rounds),
+  seconds: positive(SCRIPT, 'seconds', values.seconds),
+  warmupSeconds: positive(SCRIPT, 'warmup', values.warmup),
 };
 const works = chosenWorks();
 const python = await benchPython();
@@ -60,6 +70,8 @@ if (part !== null && !values['no-write']) writeResults(part, text);
 
 function chosenWorks(): Work[][] {
   const models = values.models?.split(',');
+  const unknown = models?.find((name) => !known.includes(name));
+  if (unknown !== undefined) refuse(SCRIPT, `--models: no model "${unknown}" in the plan`);
   const servers = values.servers?.split(',');
   return plan()
     .map((group) =>

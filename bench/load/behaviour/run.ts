@@ -1,7 +1,7 @@
 /** `npm run bench:behaviour`: how Servable behaves over load, neighbours, bursts and scale. `--help` tells the rest. */
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
+import { positive, readArguments, refuse } from '../arguments.js';
 import { chooseClients } from '../clients.js';
 import { CLI } from '../paths.js';
 import { benchLibrary, benchPython, makeModels } from '../prepare.js';
@@ -86,27 +86,26 @@ const PARTS: Readonly<Record<string, Part>> = {
 };
 const MODELS = ['half_plus_two', 'sum224', 'mobilenet_v2', 'total', 'busy'];
 
-const { values } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '3' },
-    rounds: { type: 'string', default: '3' },
-    'burst-seconds': { type: 'string', default: '60' },
-    'max-models': { type: 'string', default: '1000' },
-    only: { type: 'string' },
-    flags: { type: 'string', default: '' },
-    'no-write': { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const SCRIPT = 'bench:behaviour';
+const values = readArguments(SCRIPT, {
+  seconds: { type: 'string', default: '3' },
+  rounds: { type: 'string', default: '3' },
+  'burst-seconds': { type: 'string', default: '60' },
+  'max-models': { type: 'string', default: '1000' },
+  only: { type: 'string' },
+  flags: { type: 'string', default: '' },
+  'no-write': { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
 });
 const sizes: Sizes = {
-  rounds: Number(values.rounds),
-  seconds: Number(values.seconds),
-  burstSeconds: Number(values['burst-seconds']),
-  maxModels: Number(values['max-models']),
+  rounds: positive(SCRIPT, 'rounds', values.rounds),
+  seconds: positive(SCRIPT, 'seconds', values.seconds),
+  burstSeconds: positive(SCRIPT, 'burst-seconds', values['burst-seconds']),
+  maxModels: positive(SCRIPT, 'max-models', values['max-models']),
 };
 const chosen = (values.only?.split(',') ?? Object.keys(PARTS)).map((name) => {
   const part = PARTS[name];
-  if (part === undefined) throw new Error(`--only=${name}: no such part`);
+  if (part === undefined) refuse(SCRIPT, `--only: no part "${name}"`);
   return { name, ...part, minutes: part.takes(sizes) / 60 };
 });
 const minutes = chosen.reduce((sum, part) => sum + part.minutes, 0).toFixed(0);
