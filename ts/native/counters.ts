@@ -1,4 +1,4 @@
-import { addon, call } from './load.js';
+import { addon, call, tally } from './load.js';
 
 /** Values, counted into buckets. */
 export interface Histogram {
@@ -114,7 +114,7 @@ export function stageBoundsSeconds(): readonly number[] {
  * @param code canonical code number
  */
 export function countRest(model: string, code: number, tookUs: number): void {
-  addon().countRest(model, code, tookUs);
+  tally(() => addon().countRest(model, code, tookUs));
 }
 
 /** What a request was counted under. */
@@ -145,10 +145,10 @@ export interface NamedSeries {
 /** Metrics of cold paths by name, shared by all threads. Past 1000 series of a name, the rest is counted under `overflow`. */
 export const namedMetrics = {
   add(name: string, labels: string, by: number, overflow: string): void {
-    addon().namedAdd(name, labels, by, overflow);
+    tally(() => addon().namedAdd(name, labels, by, overflow));
   },
   set(name: string, labels: string, to: number, overflow: string): void {
-    addon().namedSet(name, labels, to, overflow);
+    tally(() => addon().namedSet(name, labels, to, overflow));
   },
   observe(
     name: string,
@@ -157,10 +157,10 @@ export const namedMetrics = {
     value: number,
     overflow: string,
   ): void {
-    addon().namedObserve(name, labels, [at.bucket, at.buckets], value, overflow);
+    tally(() => addon().namedObserve(name, labels, [at.bucket, at.buckets], value, overflow));
   },
   remove(name: string, labels: string): void {
-    addon().namedRemove(name, labels);
+    tally(() => addon().namedRemove(name, labels));
   },
   snapshot(): readonly NamedSeries[] {
     return call(() => addon().namedSnapshot());

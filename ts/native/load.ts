@@ -36,6 +36,18 @@ export function call<T>(work: () => T): T {
   }
 }
 
+let lost = false;
+
+/** Runs a call that counts something: where it fails, that is a figure lost and told once, but no request. */
+export function tally(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if (!lost) process.emitWarning(`metrics are incomplete: ${(error as Error).message}`);
+    lost = true;
+  }
+}
+
 /** The `ServingError` of a code number and text the addon handed over. */
 export function nativeError(code: number, message: string): ServingError {
   return new ServingError(codeName(code), message);

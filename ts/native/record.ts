@@ -1,5 +1,5 @@
 import type { Target } from './infer-queue.js';
-import { addon, call } from './load.js';
+import { addon, call, tally } from './load.js';
 
 /** An answered REST predict as the messages gRPC would have carried. */
 export interface RecordedPredict {
@@ -42,7 +42,7 @@ export function recordPredict(
 
 /** Counts requests that were to be logged, for all threads together; `code` 0 is written. */
 export function countLogged(model: string, code: number, count = 1): void {
-  addon().countLogged(model, code, count);
+  tally(() => addon().countLogged(model, code, count));
 }
 
 /** Requests to be logged since the process began, whichever thread asks. */
