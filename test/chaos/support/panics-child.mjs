@@ -17,14 +17,19 @@ const model = (name, version) => join(MODELS, name, String(version));
 const uncaught = [];
 process.on('uncaughtExceptionMonitor', (error) => uncaught.push(error.message));
 
-const freePort = () =>
+const listening = () =>
   new Promise((resolve, reject) => {
     const probe = createNetServer().once('error', reject);
-    probe.listen(0, () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
+    probe.listen(0, () => resolve(probe));
   });
+
+/** Two ports that nothing listens on; both are held until both are known, so that they differ. */
+async function freePorts() {
+  const probes = [await listening(), await listening()];
+  const ports = probes.map((probe) => probe.address().port);
+  await Promise.all(probes.map((probe) => new Promise((resolve) => probe.close(resolve))));
+  return ports;
+}
 
 /** What a call that hangs resolves to, and one that fails. */
 async function outcome(work, ms = 5000) {
@@ -42,7 +47,7 @@ async function outcome(work, ms = 5000) {
 }
 
 async function start() {
-  const [port, restApiPort] = [await freePort(), await freePort()];
+  const [port, restApiPort] = await freePorts();
   const server = createServer({
     host: '127.0.0.1',
     port,
@@ -164,6 +169,40 @@ async function useLibrary() {
   }
 }
 
+const BATCHING = {
+  maxBatchSize: 2,
+  batchTimeoutMicros: null,
+  maxEnqueuedBatches: null,
+  numBatchThreads: null,
+  allowedBatchSizes: [],
+  padVariableLengthInputs: false,
+  enableLargeBatchSplitting: false,
+  maxExecutionBatchSize: null,
+  autoShare: null,
+};
+const TARGET = {
+  method: 'rest.predict',
+  name: 'none',
+  version: null,
+  label: null,
+  nonFinite: 'token',
+  body: 'json',
+  signatureName: '',
+  npyReply: false,
+};
+
+async function withModel(name, use) {
+  const { loadModel } = await dist('native/model.js');
+  const loaded = await loadModel({
+    exportDir: model(name, 1),
+    tags: ['serve'],
+    configProto: null,
+    inputShapeCheck: 'auto',
+  });
+  await outcome(() => use(loaded));
+  await loaded.close();
+}
+
 /** Entries that a server in good order never calls, or only before it starts. */
 function callDirectly() {
   const native = addon();
@@ -176,6 +215,7 @@ function callDirectly() {
         turnBudgetUs: 1,
         asTensorContent: false,
         checkMethodName: false,
+        onDemand: false,
         maxJsonDepth: 10,
         maxTensorElements: 10,
       }),
@@ -203,29 +243,40 @@ function callDirectly() {
     catalog_remove: () => native.catalogRemove('none'),
     free_array_buffer: () => native.freeArrayBuffer(new ArrayBuffer(8)),
     dup_fd: () => native.dupFd(0),
+    bind_unix_listener: () => native.bindUnixListener('/nowhere/socket', 1, null),
+    check_batching: () => native.checkBatching(BATCHING),
+    set_timed: async () => (await dist('native/completions.js')).completions().loop.setTimed(),
+    request_counts: () => native.requestCounts(),
+    subject_name: () => native.subjectName(0),
+    named_observe: () => native.namedObserve('none', '[]', [0, 1], 0, '[]'),
+    route_stderr: () => native.routeStderr(false),
+    real_stderr: () => native.realStderr(),
+    set_native_log_level: () => native.setNativeLogLevel(0),
+    record_predict: () => native.recordPredict(TARGET, 1n, empty, empty),
+    masked_crc32c: () => native.maskedCrc32C(empty),
+    count_logged: () => native.countLogged('none', 0, 1),
     close_fd: () => native.closeFd(-1),
     warmup_counters: () => native.warmupCounters(),
     flight_bytes: () => native.flightBytes(),
     open_flight: () => native.openFlight(-1, [], []),
     clear_suspect: () => native.clearSuspect(1n),
     is_full: queue((it) => it.isFull(0)),
-    cancel: queue((it) => it.cancel(1)),
+    cancel: queue((it) => it.cancel(1, 0, 0, 0)),
+    flush: queue((it) => it.flush()),
+    refuse: queue((it) => it.refuse(0, 8)),
     drop_target: queue((it) => it.dropTarget(0)),
     read_body: queue((it) => it.readBody(0)),
     take_reply: queue((it) => it.takeReply()),
     take_error: queue((it) => it.takeError()),
     take_version: queue((it) => it.takeVersion()),
-    signature_def_map: async () => {
-      const { loadModel } = await dist('native/model.js');
-      const loaded = await loadModel({
-        exportDir: model('half_plus_two', 1),
-        tags: ['serve'],
-        configProto: null,
-        inputShapeCheck: 'auto',
-      });
-      await outcome(() => loaded.signatureDefMap());
-      await loaded.close();
-    },
+    signature_def_map: () => withModel('half_plus_two', (loaded) => loaded.signatureDefMap()),
+    // half_plus_two has no shapes to make up requests from.
+    'engine::answer_from': () =>
+      withModel('image', async (loaded) => {
+        const { warmUp } = await dist('native/warmup.js');
+        const how = { iterations: 1, auto: true, batchSizes: [1], checkMethodName: false };
+        await warmUp(loaded, how);
+      }),
   };
   return calls[armed];
 }
