@@ -19,8 +19,9 @@ let server: RunningServer;
 
 beforeAll(async () => {
   server = await startServer({
-    // On a busy machine the first connections wait longer than by default for the last ones to be opened.
-    args: [...ARGS, '--request_header_timeout_seconds=300'],
+    // On a busy machine the first connections wait longer than by default for the last ones to be opened, and a thousand requests at once
+    // longer than by default for a thread.
+    args: [...ARGS, '--request_header_timeout_seconds=300', '--max_queue_time_in_ms=0'],
     models: [WITNESS],
   });
 });
