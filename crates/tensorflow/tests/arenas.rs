@@ -44,6 +44,12 @@ fn threads_share_two_arenas_a_core() {
     }
     // glibc's own limit is eight a core.
     let after = arenas();
+    if after == 1 {
+        eprintln!(
+            "not measured: threads do not allocate from glibc, but from a sanitizer or a preloaded allocator"
+        );
+        return;
+    }
     assert!(
         after <= before.max(2 * cores),
         "{before} arenas before, {after} after, on {cores} cores"
