@@ -46,8 +46,10 @@ async function freePath(path: string): Promise<void> {
       socket.destroy();
       resolve(true);
     });
-    // What may not be connected to may be another user's server.
-    socket.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'ECONNREFUSED'));
+    // What may not be connected to may be another user's server; one that has just stopped takes its file along.
+    socket.once('error', ({ code }: NodeJS.ErrnoException) =>
+      resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT'),
+    );
   });
   if (isAlive) throw new ServingError('UNAVAILABLE', `${path}: another server answers on it`);
   rmSync(path, { force: true });
