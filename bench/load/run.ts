@@ -11,6 +11,7 @@ import { type Effort, measure, Pool, type Row } from './rounds.js';
 import type { Setting } from './servers.js';
 
 const SCRIPT = 'bench:load';
+const known = [...new Set(plan().flatMap((group) => group.map(({ model }) => model)))];
 const HELP = `npm run bench:load -- [options]
 
   --rounds=5                    interleaved rounds between the servers of one work; medians are reported
@@ -23,7 +24,7 @@ const HELP = `npm run bench:load -- [options]
   --no-write                    leave bench/RESULTS.md as it is
   --help                        this text
 
-Nothing else should run on the machine. Models: MODELS
+Nothing else should run on the machine. Models: ${known.join(', ')}
 `;
 
 const values = readArguments(SCRIPT, {
@@ -37,9 +38,8 @@ const values = readArguments(SCRIPT, {
   'no-write': { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 });
-const known = [...new Set(plan().flatMap((group) => group.map(({ model }) => model)))];
 if (values.help) {
-  process.stdout.write(HELP.replace('MODELS', known.join(', ')));
+  process.stdout.write(HELP);
   process.exit();
 }
 if (!existsSync(CLI)) throw new Error('dist/cli.js is missing: run "npm run build"');
